@@ -1,0 +1,6 @@
+"""`python -m fpack`."""
+
+from fpack.cli import main
+
+if __name__ == "__main__":
+    main()

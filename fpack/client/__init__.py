@@ -1,0 +1,1 @@
+"""Reading what runs have left: runs, steps, tasks, artifacts."""

@@ -1,0 +1,201 @@
+"""Decorators' values to a step's settings: checked here, every mistake with its line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fpack.errors import DeclarationError, Location
+from fpack.flow.declare import Decoration
+from fpack.flow.environment import Environment
+from fpack.flow.graph import Catch, Resources, Retry
+
+Complain = Callable[[str, Location, str], None]
+"""Takes what is wrong, where, and the hint; the caller knows the step."""
+
+MOST_RETRIES = 5
+"""Metaflow's bound: six attempts in all, one of which `@catch` may need."""
+
+
+def step_settings(
+    step: str, own: Sequence[Decoration], base: Sequence[Decoration], errors: list[DeclarationError]
+) -> dict[str, Any]:
+    """The fields of `Step` that decorators decide. Mistakes go to `errors`, and defaults take their place."""
+
+    def complain(what: str, where: Location, hint: str = "") -> None:
+        errors.append(DeclarationError(f"step `{step}`: {what}", hint=hint, step=step, where=where))
+
+    by_name: dict[str, Decoration] = {}
+    for decoration in own:
+        if decoration.name in by_name:
+            complain(f"`@{decoration.name}` stands here twice", decoration.where, "keep one of them")
+        by_name[decoration.name] = decoration
+        check_arguments(decoration, complain)
+
+    settings: dict[str, Any] = {"environment": _environment(by_name, base, complain)}
+    readers: dict[str, tuple[str, Callable[[Decoration, Complain], Any]]] = {
+        "resources": ("resources", _resources),
+        "retry": ("retry", _retry),
+        "timeout": ("timeout", _timeout),
+        "catch": ("catch", _catch),
+        "environment": ("variables", _variables),
+    }
+    for name, (field, read) in readers.items():
+        if name in by_name:
+            settings[field] = read(by_name[name], complain)
+    return settings
+
+
+def check_arguments(decoration: Decoration, complain: Complain) -> None:
+    """Report each argument that the decorator does not have."""
+    for name in decoration.unknown:
+        close = difflib.get_close_matches(name, decoration.known, 1)
+        complain(
+            f"`@{decoration.name}` has no argument `{name}`",
+            decoration.where,
+            f"did you mean `{close[0]}`?" if close else f"it has {', '.join(decoration.known)}",
+        )
+
+
+def _environment(
+    own: Mapping[str, Decoration], base: Sequence[Decoration], complain: Complain
+) -> Environment | None:
+    packages: dict[str, dict[str, str]] = {"pypi": {}, "conda": {}}
+    pythons: dict[str, tuple[str, Decoration]] = {}
+    decisive: Decoration | None = None
+    layers = [*base, *(own[name] for name in ("conda", "pypi") if name in own)]
+    disabled = {name for name in ("pypi", "conda") if name in own and own[name].values["disabled"] is True}
+    for decoration in layers:
+        manager = decoration.name.removesuffix("_base")
+        if manager in disabled or decoration.values["disabled"] is True:
+            continue
+        for argument in ("libraries", "packages"):
+            packages[manager].update(_packages(decoration, argument, complain))
+        python = decoration.values["python"]
+        if python is not None and not isinstance(python, str):
+            complain(
+                f"`@{decoration.name}(python={python!r})` is no version",
+                decoration.where,
+                f'write it as text: python="{python}"',
+            )
+        elif python:
+            pythons[manager] = (python, decoration)
+        decisive = decoration
+    if decisive is None:
+        return None
+    versions = {version for version, _ in pythons.values()}
+    if len(versions) > 1:
+        (one, _), (other, decoration) = pythons["conda"], pythons["pypi"]
+        complain(
+            f"`@conda` asks for Python {one} and `@pypi` for Python {other}",
+            decoration.where,
+            "a step has one Python: give it in one place",
+        )
+    for name in sorted(packages["pypi"].keys() & packages["conda"].keys()):
+        if packages["pypi"][name] != packages["conda"][name]:
+            complain(
+                f"`@conda` asks for {name} {packages['conda'][name]} and `@pypi` for {name} "
+                f"{packages['pypi'][name]}",
+                decisive.where,
+                f"name {name} in one of them",
+            )
+    return Environment(packages["pypi"], packages["conda"], next(iter(versions), None), decisive.where)
+
+
+def _packages(decoration: Decoration, argument: str, complain: Complain) -> dict[str, str]:
+    given = decoration.values.get(argument)
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        complain(
+            f"`@{decoration.name}({argument}=...)` takes a dict, not {type(given).__name__}",
+            decoration.where,
+            f'{argument}={{"numpy": ">=2"}}',
+        )
+        return {}
+    good: dict[str, str] = {}
+    for name, version in given.items():
+        if not isinstance(name, str) or not isinstance(version, str):
+            complain(
+                f"`@{decoration.name}`: {name!r}: {version!r} is not a name and a version",
+                decoration.where,
+                f'versions are text: {{"{name}": "{version}"}}',
+            )
+        else:
+            good[name] = version
+    return good
+
+
+def _number(
+    decoration: Decoration, argument: str, complain: Complain, *, whole: bool, unit: str, least: float = 0
+) -> Any:
+    value = decoration.values[argument]
+    if value is None:
+        return None
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(value)
+        if number < least or number != number or number == float("inf") or (whole and number % 1):
+            raise ValueError
+    except (TypeError, ValueError):
+        kind = "a whole number" if whole else "a number"
+        complain(
+            f"`@{decoration.name}({argument}={value!r})` is not {kind} of {unit}",
+            decoration.where,
+            f"{argument}=16000 is 16000 MiB" if unit == "MiB" else f"{argument}={int(least) or 1}",
+        )
+        return None
+    return int(number) if whole else number
+
+
+def _resources(decoration: Decoration, complain: Complain) -> Resources:
+    sizes = {
+        name: _number(decoration, name, complain, whole=True, unit="MiB", least=1)
+        for name in ("memory", "disk", "shared_memory")
+    }
+    return Resources(
+        cpu=_number(decoration, "cpu", complain, whole=False, unit="CPUs", least=0.25),
+        gpu=_number(decoration, "gpu", complain, whole=True, unit="GPUs"),
+        **sizes,
+    )
+
+
+def _retry(decoration: Decoration, complain: Complain) -> Retry:
+    times = _number(decoration, "times", complain, whole=True, unit="retries") or 0
+    minutes = _number(decoration, "minutes_between_retries", complain, whole=False, unit="minutes") or 0.0
+    if times > MOST_RETRIES:
+        complain(f"`@retry(times={times})` is too many", decoration.where, f"{MOST_RETRIES} at the most")
+    return Retry(times, minutes)
+
+
+def _timeout(decoration: Decoration, complain: Complain) -> float | None:
+    scale = {"seconds": 1, "minutes": 60, "hours": 3600}
+    parts = [
+        (_number(decoration, name, complain, whole=False, unit=name) or 0) * scale[name] for name in scale
+    ]
+    total = float(sum(parts))
+    if not total:
+        complain("`@timeout` gives no time", decoration.where, "@timeout(minutes=30)")
+    return total or None
+
+
+def _catch(decoration: Decoration, complain: Complain) -> Catch:
+    var = decoration.values["var"]
+    if var is not None and not (isinstance(var, str) and var.isidentifier()):
+        complain(f"`@catch(var={var!r})` is no artifact name", decoration.where, '@catch(var="failure")')
+        var = None
+    return Catch(var, bool(decoration.values["print_exception"]))
+
+
+def _variables(decoration: Decoration, complain: Complain) -> dict[str, str]:
+    given = decoration.values["vars"]
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        complain(
+            "`@environment(vars=...)` takes a dict of names to values", decoration.where, '{"NAME": "value"}'
+        )
+        return {}
+    return {name: str(value) for name, value in given.items()}

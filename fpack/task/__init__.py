@@ -1,0 +1,1 @@
+"""One task of a run, executed in its step's environment."""

@@ -1,0 +1,1 @@
+"""Base images, pinned by digest."""

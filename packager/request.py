@@ -1,0 +1,106 @@
+"""What is asked of a solver for one environment on one platform, and the id that a lock remembers it by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from dataclasses import dataclass
+
+from fpack.errors import DeclarationError, Location
+from fpack.flow.environment import Environment
+from fpack.packager.requirements import canonical_requirements
+
+SCHEMA = 1
+"""Raised when the same request must be solved anew, which makes every lock stale."""
+
+OLDEST_PYTHON = (3, 10)
+"""The oldest Python that the task runtime runs on."""
+
+_PYTHON = re.compile(r"(?:==)?(\d+)\.(\d+)(?:\.(\d+|\*))?")
+
+
+@dataclass(frozen=True)
+class EnvironmentRequest:
+    """The inputs of a solve, canonical: equal requests are equal text, whatever order the user wrote.
+
+    `python` is "3.12", or "3.12.4" where the user was that exact; `pypi` holds sorted PEP 508 requirements.
+    No host, user, time or credential is in it.
+    """
+
+    platform: str
+    python: str
+    pypi: tuple[str, ...]
+
+    def canonical(self) -> str:
+        """The request as JSON; a part that it has no use for is left out, so a new one changes no old id."""
+        content = {"schema": SCHEMA, "platform": self.platform, "python": self.python, "pypi": self.pypi}
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def request_id(self) -> str:
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class NamedRequest:
+    """An environment to lock, with what people call it.
+
+    `name` becomes the lock file's name where the environment has none yet. `steps` are the steps of `flow`
+    that use it.
+    """
+
+    name: str
+    flow: str
+    steps: tuple[str, ...]
+    environment: Environment
+
+    def on(self, platform: str) -> EnvironmentRequest:
+        return request_for(self.environment, platform=platform)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The steps as a lock file lists them, `Train/start`."""
+        return tuple(sorted(f"{self.flow}/{step}" for step in self.steps))
+
+    @property
+    def title(self) -> str:
+        """The steps as a message names them, "start, train"."""
+        return ", ".join(self.steps) or self.name
+
+
+def request_for(environment: Environment, *, platform: str) -> EnvironmentRequest:
+    """What `environment` asks for on `platform`; `DeclarationError` where it says what cannot be."""
+    if environment.conda:
+        raise DeclarationError(
+            "fpack cannot lock conda packages yet",
+            hint="declare the packages with @pypi",
+            where=environment.where,
+        )
+    return EnvironmentRequest(
+        platform,
+        canonical_python(environment.python, environment.where),
+        canonical_requirements(environment.pypi, environment.where),
+    )
+
+
+def canonical_python(declared: str | None, where: Location) -> str:
+    """The declared Python as "3.12" or "3.12.4"; None is the launching interpreter's X.Y."""
+    if declared is None:
+        return f"{sys.version_info.major}.{sys.version_info.minor}"
+    match = _PYTHON.fullmatch("".join(str(declared).split()))
+    if not match:
+        raise DeclarationError(
+            f"python={declared!r} is not a Python version", hint='write python="3.12"', where=where
+        )
+    major, minor, patch = match.groups()
+    if (int(major), int(minor)) < OLDEST_PYTHON:
+        raise DeclarationError(
+            f"a step cannot run on Python {declared}",
+            why="the task runtime needs Python 3.10 or newer",
+            hint='write python="3.10", or a newer one',
+            where=where,
+        )
+    version = f"{int(major)}.{int(minor)}"
+    return version if patch in (None, "*") else f"{version}.{int(patch)}"

@@ -1,0 +1,1 @@
+"""What fpack renders, as files."""
