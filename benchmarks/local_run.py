@@ -3,7 +3,7 @@
     python benchmarks/local_run.py --metaflow-python PATH [--repeat 5]
 
 PATH is a Python that has metaflow. The same flow files, but for the name they import from, are run in turn by
-both, alternating, each from a fresh folder with its caches warm. Printed is the median of the wall-clock
+both, alternating, each from a fresh folder with its caches warm (bytecode included). Printed is the median of the wall-clock
 times, and for each flow the cost of a task: the time beyond a two-step run, divided by the tasks beyond two.
 """
 
@@ -82,7 +82,7 @@ def timed(command: list[str], folder: Path, variables: dict[str, str]) -> float:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **variables},
+        env={**os.environ, **variables, "PYTHONDONTWRITEBYTECODE": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

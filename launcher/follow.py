@@ -6,8 +6,8 @@ import heapq
 import time
 from collections.abc import Callable, Iterator
 
+from fpack.client.history import History, read_history
 from fpack.launcher.liveness import is_alive
-from fpack.store.history import History, read_history
 from fpack.store.keys import TaskKey, log_key
 from fpack.store.logs import LogLine, decode
 from fpack.store.runs import Runs

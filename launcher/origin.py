@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from fpack.client.history import read_history
 from fpack.errors import NotFoundError
 from fpack.flow.graph import FlowGraph
 from fpack.launcher.scheduler import Scheduler, split_of
-from fpack.store.history import read_history
 from fpack.store.keys import TaskKey
 from fpack.store.records import Adoption, RunRecord, Split, TaskRecord, Wave
 from fpack.store.runs import Runs

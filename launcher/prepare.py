@@ -100,5 +100,5 @@ def _interpreters(
     )
     cache = cache_folder(project.variables)
     prefixes = realize_flow(locked, cache=cache, offline=options.offline, emit=emit)
-    interpreters |= {step: Interpreter(prefix.python, prefix.path) for step, prefix in prefixes.items()}
+    interpreters |= {step: Interpreter(prefix.python, prefix) for step, prefix in prefixes.items()}
     return interpreters, {step: prefix.path.name for step, prefix in prefixes.items()}

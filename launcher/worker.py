@@ -10,39 +10,33 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fpack.task.order import RunContext, TaskOrder
 from fpack.task.template import HEADER
+
+if TYPE_CHECKING:
+    from fpack.packager.realize import Prefix  # with all that it takes to build one
 
 BOOT = "import sys; sys.path[0] = sys.argv[1]; from fpack.task.template import main; main(sys.argv[2:])"
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """The Python of an environment. `prefix` is its folder; None for the Python that fpack itself runs in."""
+    """The Python that a step's tasks run in: of its `prefix`, or, without one, fpack's own."""
 
     python: Path
-    prefix: Path | None = None
+    prefix: Prefix | None = None
 
     def variables(self, runtime: Path, flow_folder: Path, own: Mapping[str, str]) -> dict[str, str]:
-        """The variables of a task in this environment, made from fpack's `own`.
+        """The variables of a task, made from fpack's `own`.
 
-        A locked environment must not see what the user's shell puts on Python's path. Processes that the
-        task starts find fpack and the flow's own modules.
+        Processes that the task starts find fpack and the flow's own modules; what the user's shell puts on
+        Python's path is seen in fpack's own Python alone.
         """
-        kept = dict(own)
-        path = [str(runtime), str(flow_folder)]
-        if self.prefix is None:
-            path += [part for part in own.get("PYTHONPATH", "").split(os.pathsep) if part]
-        else:
-            for name in ("PYTHONHOME", "PYTHONSTARTUP", "CONDA_PREFIX"):
-                kept.pop(name, None)
-            kept["VIRTUAL_ENV"] = str(self.prefix)
-            kept["PYTHONNOUSERSITE"] = "1"
-            kept["PATH"] = os.pathsep.join([str(self.python.parent), own.get("PATH", os.defpath)])
-        kept["PYTHONPATH"] = os.pathsep.join(path)
-        return kept
+        kept = self.prefix.environment(own) if self.prefix else dict(own)
+        path = [str(runtime), str(flow_folder), *kept.get("PYTHONPATH", "").split(os.pathsep)]
+        return {**kept, "PYTHONPATH": os.pathsep.join(part for part in path if part)}
 
 
 class Worker:

@@ -160,7 +160,7 @@ def _set_aside(target: Path) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what builders left that were killed; a uv that outlived its builder may still be writing there."""
+    """Remove what killed builders left, as far as a uv that outlived one is not still writing it."""
     for left in target.parent.glob(f".{target.name}.*"):
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)

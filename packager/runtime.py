@@ -6,9 +6,11 @@ fpack is upgraded while it goes on, and keeps whatever lies beside fpack out of 
 
 from __future__ import annotations
 
+import compileall
 import functools
 import hashlib
 import os
+import py_compile
 import shutil
 import tempfile
 from pathlib import Path
@@ -59,6 +61,13 @@ def _copy(sources: dict[str, Path], folder: Path) -> None:
             target = staging / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+        # Compiled here once: in a shell that forbids bytecode, every process would do it anew.
+        compileall.compile_dir(
+            staging,
+            quiet=2,
+            stripdir=staging,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
         os.chmod(staging, 0o755)
         os.rename(staging, folder)
     except FileExistsError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 
 KEPT_SETTINGS = (
@@ -84,10 +85,16 @@ def stream_uv(arguments: Sequence[str], tell: Callable[[str], None]) -> int:
     return running.returncode
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def _command(arguments: Sequence[str]) -> list[str]:
     from uv import find_uv_bin
 
-    return [find_uv_bin(), *arguments, "--no-config", "--color", "never"]
+    # It asks sysconfig, whose first answer is wrong if two threads ask at once.
+    with _ONE_AT_A_TIME:
+        binary = find_uv_bin()
+    return [binary, *arguments, "--no-config", "--color", "never"]
 
 
 def is_offline(asked: bool, env: Mapping[str, str] = os.environ) -> bool:

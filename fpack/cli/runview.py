@@ -7,8 +7,8 @@ from typing import Any
 from fpack.cli.states import COLOURS, duration, run_state, task_state
 from fpack.cli.style import paint
 from fpack.cli.table import print_table
+from fpack.client.history import History, TaskState
 from fpack.errors import NotFoundError
-from fpack.store.history import History, TaskState
 
 
 def run_data(history: History, step: str | None, task: str | None) -> dict[str, Any]:

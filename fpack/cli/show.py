@@ -50,7 +50,7 @@ def _run_data(what: str, root: str | None) -> tuple[dict[str, Any], Any]:
     from fpack.cli.pathspec import split_pathspec
     from fpack.cli.roots import find_run
     from fpack.cli.runview import print_run, run_data
-    from fpack.store.history import read_history
+    from fpack.client.history import read_history
 
     spec, step, task = split_pathspec(what)
     runs, flow, number = find_run(spec, root)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fpack.client.history import TaskState
 from fpack.launcher.liveness import is_alive
-from fpack.store.history import TaskState
 from fpack.store.records import RunEnd, RunRecord
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yellow", "interrupted": "yellow"}

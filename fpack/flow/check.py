@@ -130,7 +130,7 @@ def _check_splits(steps: Mapping[str, Step]) -> list[DeclarationError]:
     expected = {name: sum(name in step.targets for step in steps.values()) for name in steps}
     ready = ["start"]
     while ready:
-        step = steps[ready.pop()]
+        step = steps[ready.pop(0)]
         road = _road_into(step, arrivals[step.name], steps, errors)
         for target in step.targets:
             onward = road if step.kind == "linear" else (*road, Open(step.name, target))
@@ -148,7 +148,7 @@ def _road_into(
 ) -> Road:
     """The splits that are open inside a step; a mistake is noted once and the walk goes on with a guess."""
     sources = " and ".join(f"`{name}`" for name, _ in arrived)
-    roads = {road for _, road in arrived}
+    roads = dict.fromkeys(road for _, road in arrived)  # no set, whose order differs from run to run
     if not step.is_join:
         if len(roads) > 1:
             errors[step.name] = _error(

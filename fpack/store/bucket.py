@@ -109,7 +109,7 @@ class Bucket(Root):
         folders_after, files_after = (sorted(n for n in names if n > after) for names in (folders, files))
         return folders_after, files_after
 
-    def local_path(self, key: str) -> Path | None:  # noqa: ARG002
+    def local_path(self, key: str) -> Path | None:
         return None
 
     @contextmanager

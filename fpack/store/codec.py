@@ -83,9 +83,9 @@ def encode(value: object) -> Content:
 
     sink = _Sink()
     pickler = pickle.Pickler(sink, protocol=5, buffer_callback=inside)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        pickler.dispatch_table = {**copyreg.dispatch_table, numpy.ndarray: _reduce_array}
+    ndarray = getattr(sys.modules.get("numpy"), "ndarray", None)
+    if ndarray is not None:
+        pickler.dispatch_table = {**copyreg.dispatch_table, ndarray: _reduce_array}
     try:
         pickler.dump(value)
     except MemoryError:
@@ -103,9 +103,9 @@ def encode(value: object) -> Content:
 
 
 def _reduce_array(array: Any) -> Any:
-    """Reduce a numpy array as it does itself, but so that any large one has a buffer to hand over.
+    """Reduce a numpy array as it would itself, but with a buffer that can stand beside the pickle.
 
-    By itself, a strided one has none, which its copy has, and one of times has none, which its numbers have.
+    A strided array has none, but its copy has; an array of times has none, but the same as integers has.
     """
     if not array.flags.forc:
         array = array.copy(order="C")

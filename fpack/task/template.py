@@ -239,15 +239,22 @@ def _preload(context: RunContext) -> bool:
 
 
 def is_forkable() -> bool:
-    """Whether this process has one thread, Python's and the system's both counted, and no GPU open."""
-    if threading.active_count() > 1:
+    """Whether this process has one thread, Python's and the system's both counted, and no GPU open.
+
+    False as well where that cannot be told, which is everywhere but on Linux.
+    """
+    if threading.active_count() > 1 or not os.path.isdir("/proc/self/task"):
         return False
+    if len(os.listdir("/proc/self/task")) > 1:
+        return False
+    return not any(_target(name).startswith(_GPUS) for name in os.listdir("/proc/self/fd"))
+
+
+_GPUS = ("/dev/nvidia", "/dev/dri", "/dev/kfd")
+
+
+def _target(descriptor: str) -> str:
     try:
-        if len(os.listdir("/proc/self/task")) > 1:
-            return False
-        opened = [
-            os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if name.isdigit()
-        ]
+        return os.readlink(f"/proc/self/fd/{descriptor}")
     except OSError:
-        return False  # not Linux, or a descriptor that went away: not known to be safe
-    return not any(name.startswith(("/dev/nvidia", "/dev/dri", "/dev/kfd")) for name in opened)
+        return ""  # the one that listed the folder is closed by now
