@@ -3,8 +3,9 @@
     python benchmarks/local_run.py --metaflow-python PATH [--repeat 5]
 
 PATH is a Python that has metaflow. The same flow files, but for the name they import from, are run in turn by
-both, alternating, each from a fresh folder with its caches warm (bytecode included). Printed is the median of the wall-clock
-times, and for each flow the cost of a task: the time beyond a two-step run, divided by the tasks beyond two.
+both, alternating, each from a fresh folder with its caches warm, bytecode included. Printed is the median of
+the wall-clock times, and for each flow the cost of a task: the time beyond a two-step run, divided by the
+tasks beyond two.
 """
 
 from __future__ import annotations

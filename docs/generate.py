@@ -43,9 +43,9 @@ def errors_page() -> str:
     lines = [
         "# Errors",
         "",
-        "Every error that fpack prints is of one of these classes. `ps`, `check --json` and scripts may rely on",
-        "the exit codes; 2 is also Click's for a command line that it cannot read, 130 is an interrupt, and 141 a",
-        "reader that went away.",
+        "Every error that fpack prints is of one of these classes, and scripts may rely on the exit codes. 2",
+        "is also the code for a command line that cannot be read, 130 for an interrupt, 141 for a reader of",
+        "the output that went away.",
         "",
         "| class | code | exit code | meaning |",
         "|---|---|---|---|",

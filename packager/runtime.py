@@ -62,11 +62,9 @@ def _copy(sources: dict[str, Path], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
         # Compiled here once: in a shell that forbids bytecode, every process would do it anew.
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
         compileall.compile_dir(
-            staging,
-            quiet=2,
-            stripdir=staging,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            staging, quiet=2, stripdir=staging, prependdir=folder, invalidation_mode=unchecked
         )
         os.chmod(staging, 0o755)
         os.rename(staging, folder)

@@ -15,7 +15,7 @@ LEARN = {"scikit-learn": "1.7.*"}
 class Digits(FlowSpec):
     """Trains four classifiers on handwritten digits and picks the best."""
 
-    test_share = Parameter("test-share", default=0.25, help="share of the digits that is held back for testing")
+    test_share = Parameter("test-share", default=0.25, help="share of digits held back for testing")
     seed = Parameter("seed", default=7, help="for the split and the models")
 
     @pypi(packages=LEARN)

@@ -29,7 +29,7 @@ Examples:
   fpack logs 7 -f                      follow the output of run 7
 """
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
 class LazyGroup(click.Group):

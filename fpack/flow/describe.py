@@ -40,6 +40,7 @@ def describe(flow: type, file: str, user: str = "") -> tuple[FlowGraph, list[Dec
                 )
             )
     parameters = _describe_parameters(flow, user, errors)
+    _check_catches(flow, steps, errors)
     where = Location(file, _line_of(flow, file))
     errors += check_graph(flow.__name__, steps, where)
     graph = FlowGraph(
@@ -121,6 +122,28 @@ def _kind(source: StepSource) -> Kind:
     if source.next.foreach is not None:
         return "foreach"
     return "split" if len(source.next.targets) > 1 else "linear"
+
+
+def _check_catches(flow: type, steps: Mapping[str, Step], errors: list[DeclarationError]) -> None:
+    """What `@catch` sets has to be a name that a step may assign to."""
+    attributes = _attributes(flow)
+    for step in steps.values():
+        var = step.catch.var if step.catch else None
+        if var is None or not (var in RESERVED or var in attributes):
+            continue
+        what = "a name of FlowSpec's own" if var in RESERVED else "the name of a step"
+        if var not in RESERVED and not is_step(attributes[var]):
+            what = "set on the class already"
+        errors += [
+            DeclarationError(
+                f"step `{step.name}`: `@catch(var={var!r})` is {what}",
+                hint="give the artifact another name",
+                step=step.name,
+                where=decoration.where,
+            )
+            for decoration in step_decorations(attributes[step.name])
+            if decoration.name == "catch"
+        ]
 
 
 def _describe_parameters(flow: type, user: str, errors: list[DeclarationError]) -> list[ParameterSpec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import keyword
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -172,18 +173,16 @@ def _retry(decoration: Decoration, complain: Complain) -> Retry:
 
 def _timeout(decoration: Decoration, complain: Complain) -> float | None:
     scale = {"seconds": 1, "minutes": 60, "hours": 3600}
-    parts = [
-        (_number(decoration, name, complain, whole=False, unit=name) or 0) * scale[name] for name in scale
-    ]
-    total = float(sum(parts))
-    if not total:
+    parts = {name: _number(decoration, name, complain, whole=False, unit=name) for name in scale}
+    total = float(sum((number or 0) * scale[name] for name, number in parts.items()))
+    if not total and None not in parts.values() and not decoration.unknown:
         complain("`@timeout` gives no time", decoration.where, "@timeout(minutes=30)")
     return total or None
 
 
 def _catch(decoration: Decoration, complain: Complain) -> Catch:
     var = decoration.values["var"]
-    if var is not None and not (isinstance(var, str) and var.isidentifier()):
+    if var is not None and not (isinstance(var, str) and var.isidentifier() and not keyword.iskeyword(var)):
         complain(f"`@catch(var={var!r})` is no artifact name", decoration.where, '@catch(var="failure")')
         var = None
     return Catch(var, bool(decoration.values["print_exception"]))
@@ -198,4 +197,16 @@ def _variables(decoration: Decoration, complain: Complain) -> dict[str, str]:
             "`@environment(vars=...)` takes a dict of names to values", decoration.where, '{"NAME": "value"}'
         )
         return {}
-    return {name: str(value) for name, value in given.items()}
+    good: dict[str, str] = {}
+    for name, value in given.items():
+        if not name or "=" in name or "\0" in name:
+            complain(
+                f"`@environment`: {name!r} is no name of a variable", decoration.where, "use letters, digits and _"
+            )
+        elif "\0" in str(value):
+            complain(
+                f"`@environment`: the value of `{name}` has a zero byte", decoration.where, "take it out"
+            )
+        else:
+            good[name] = str(value)
+    return good
