@@ -15,7 +15,8 @@ def report(error: FpackError) -> int:
     if isinstance(error, DeclarationErrors) and len(error.errors) == 1:
         error = error.errors[0]
     where = f" ({error.where})" if error.where and not isinstance(error, DeclarationErrors) else ""
-    print(f"{paint('error:', 'red')} {error.what}{where}", file=sys.stderr)
+    step = f"step `{error.step}`: " if error.step and f"`{error.step}`" not in error.what else ""
+    print(f"{paint('error:', 'red')} {step}{error.what}{where}", file=sys.stderr)
     if isinstance(error, DeclarationErrors):
         for each in error.errors:
             print(f"  {each.where}: {each.what}", file=sys.stderr)
