@@ -62,10 +62,8 @@ def prepare(project: Project, options: LaunchOptions, inspection: Inspection, em
         )
     runs = Runs(Root.open(project.root_of(options.flow_file)))
     origin = _origin(runs, graph, options)
-    if origin is not None and not options.parameters:
-        parameters = dict(origin.run.parameters)
-    else:
-        parameters = resolve(graph.parameters, options.parameters, project.variables)
+    before = origin.run.parameters if origin is not None else None
+    parameters = resolve(graph.parameters, options.parameters, project.variables, before)
     steps = graph.steps if options.only is None or options.resume else [options.only]
     interpreters, environments = _interpreters(project, options, graph, steps, emit)
     runtime = runtime_folder(cache_folder(project.variables))
