@@ -2,22 +2,25 @@
 
     python benchmarks/artifacts.py --metaflow-python PYTHON [--quick] [--repeats N] [--folder F] [--case C]
 
-Each measurement is a process of its own with a new store, fpack and Metaflow in turn. Timed are the calls that
-a task makes: here `Blobs.save` and one record, there `TaskDataStore.init_task`, `save_artifacts` and `done`;
-then, in another process, `Blobs.load`, there `TaskDataStore.load_artifacts`. Making the value, starting Python
-and importing either one, numpy and pandas are not timed. Before each call the disk has finished with all earlier
-writes, and what is loaded is in the page cache, for both alike. `save` ends when the call returns, `on disk` when
-sync(2) does. `memory` is what a process grew by at most while it saved and while it loaded, the value included.
-The strings of the DataFrame are Python objects, since both must save the same value.
+Each measurement is a process of its own with a new store, fpack and Metaflow in turn. Timed are the calls
+that a task makes: here `Blobs.save` and one record, there `TaskDataStore.init_task`, `save_artifacts` and
+`done`; then, in another process, `Blobs.load`, there `TaskDataStore.load_artifacts`. Not timed are making
+the value, starting Python, and importing either one, numpy and pandas. `save` ends when the call returns,
+`on disk` when sync(2) does. `memory` is what a process grew by at most, while it saved + while it loaded, the
+loaded value included.
+
+Alike for both: before each call the disk has finished with all earlier writes, what is loaded is in the page
+cache, and the machine's free memory has just been in use, since a virtual machine may have to ask its host
+for what it has not used for some seconds. The strings of the DataFrame are Python objects.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -119,6 +122,17 @@ def metaflow(store: str) -> tuple[Callable[[Any], None], Callable[[], Any]]:
     return save, load
 
 
+def use_memory(size: int) -> None:
+    """Use so much memory, in a child so that it does not count as this process's own, and give it back."""
+    child = os.fork()
+    if child == 0:
+        block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        for start in range(0, size, mmap.PAGESIZE):
+            block[start] = 1
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def work(tool: str, phase: str, case: str, store: str, scale: float) -> dict[str, Any]:
     """Save or load once, and return the seconds, the peak of memory and the value's fingerprint."""
     import numpy  # noqa: F401  # so that loading does not wait for it
@@ -127,6 +141,7 @@ def work(tool: str, phase: str, case: str, store: str, scale: float) -> dict[str
     save, load = {"fpack": fpack, "metaflow": metaflow}[tool](store)
     value, size = make(case, scale) if phase == "save" else (None, 0)
     os.sync()
+    use_memory(5 * int(SIZES["array"] * scale))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     if phase == "save":
@@ -149,18 +164,17 @@ def measure(pythons: dict[str, str], case: str, scale: float, repeats: int, fold
     values = set()
     for _ in range(repeats):
         for tool, python in pythons.items():
-            store = tempfile.mkdtemp(prefix=f"{tool}-", dir=folder)
-            for phase in ("save", "load"):
-                command = [python, __file__, "--work", tool, phase, case, store, str(scale)]
-                answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-                values.add(json.dumps(answer["value"]))
-                for name, seconds in answer["seconds"].items():
-                    found[tool][name].append(seconds)
-                found[tool]["peak"][phase] = max(found[tool]["peak"][phase], answer["peak"])
-                found["size"] = answer["size"] or found["size"]
-            files = [path for path in Path(store).rglob("*") if path.is_file()]
-            found[tool]["disk"] = sum(path.stat().st_size for path in files)
-            shutil.rmtree(store)
+            with tempfile.TemporaryDirectory(prefix=f"{tool}-", dir=folder) as store:
+                for phase in ("save", "load"):
+                    command = [python, __file__, "--work", tool, phase, case, store, str(scale)]
+                    answer = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+                    values.add(json.dumps(answer["value"]))
+                    for name, seconds in answer["seconds"].items():
+                        found[tool][name].append(seconds)
+                    found[tool]["peak"][phase] = max(found[tool]["peak"][phase], answer["peak"])
+                    found["size"] = answer["size"] or found["size"]
+                files = [path for path in Path(store).rglob("*") if path.is_file()]
+                found[tool]["disk"] = sum(path.stat().st_size for path in files)
     assert len(values) == 1, f"not everything that was loaded is what was saved: {values}"
     return found
 

@@ -114,7 +114,11 @@ class Drive:
         if isinstance(event, Began):
             task.where, task.began = event.where, self.clock()
             again = f" (attempt {event.key.attempt + 1})" if event.key.attempt else ""
+            if task.order.fallback:
+                again = " for `@catch`"
             self._tell(task, "task.started", f"Task is starting{again}.")
+            if self.stopping.wish or self.failed:
+                self.backend.stop(force=False)  # it was on its way when the others were asked to end
         elif isinstance(event, Said):
             line = event.line
             self._tell(task, "task.log", line.text, stream=line.stream, whole=line.whole)
@@ -133,11 +137,12 @@ class Drive:
                 for wave in self.scheduler.onward(record):
                     self._enter(wave)
             return
-        again = self._next_attempt(task.order, self.graph.steps[key.step], silent=not record.failure_type)
         stopped = self.stopping.wish or self.failed
+        again = None if stopped else self._next_attempt(task.order, self.graph.steps[key.step])
         data = {"seconds": self._seconds(record), "failure": str(record.failure), "again": again is not None}
-        if again is not None and not stopped:
-            self._tell(task, "task.failed", f"Task failed: {record.failure}; it is tried again.", **data)
+        if again is not None:
+            how = "`@catch` takes it" if again.fallback else "it is tried again"
+            self._tell(task, "task.failed", f"Task failed: {record.failure}; {how}.", **data)
             self._waiting.appendleft(again)
         else:
             self._tell(task, "task.failed", f"Task {'stopped' if stopped else 'failed'}.", **data)
@@ -164,11 +169,11 @@ class Drive:
         return record
 
     @staticmethod
-    def _next_attempt(order: TaskOrder, step: Step, *, silent: bool) -> TaskOrder | None:
-        """The attempt that follows a failed one. A silent death of the last leaves one more to `@catch`."""
+    def _next_attempt(order: TaskOrder, step: Step) -> TaskOrder | None:
+        """The attempt that follows a failed one. A last one that `@catch` missed leaves it one more."""
         attempt = order.key.attempt + 1
         fallback = attempt > step.retry.times
-        if order.fallback or (fallback and not (step.catch and silent)):
+        if order.fallback or (fallback and not step.catch):
             return None
         key = order.key._replace(attempt=attempt)
         return TaskOrder(key, order.inputs, order.splits, attempt >= step.retry.times, fallback)

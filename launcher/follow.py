@@ -15,6 +15,9 @@ from fpack.store.runs import Runs
 POLL = 0.2
 """Seconds between two looks at the logs of a run that goes on."""
 
+LATE = 10.0
+"""Seconds after a task's end during which lines of its log may still come."""
+
 Line = tuple[TaskKey, LogLine]
 
 
@@ -56,18 +59,18 @@ class LogReader:
             self._sleep(POLL)
 
     def _new_lines(self, history: History, over: bool) -> Iterator[Line]:
-        tasks = [
-            task
-            for task in history.tasks
-            if self._step in (None, task.key.step) and self._task in (None, task.key.task)
-        ]
+        tasks = history.part(self._step, self._task)
         self.is_merged = len(tasks) > 1
         per_task = []
         for task in tasks:
-            for attempt in range(task.key.attempt + (1 if task.record else 2)):
+            record = task.record
+            # An attempt that failed may have a successor, which has no record yet.
+            for attempt in range(task.key.attempt + (1 if record and record.status == "done" else 2)):
                 key = task.key._replace(attempt=attempt)
-                done = task.record is not None or over
-                per_task.append(self._of_attempt(key, done))
+                # The launcher passes on a task's last lines after the task has written its record.
+                ended = record is not None and attempt <= task.key.attempt
+                ended = ended and record is not None and record.ended < time.time() - LATE
+                per_task.append(self._of_attempt(key, over or ended))
         return heapq.merge(*per_task, key=lambda line: line[1].time)
 
     def _of_attempt(self, key: TaskKey, done: bool) -> list[Line]:

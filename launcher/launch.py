@@ -8,6 +8,7 @@ The first four are `prepare`: a run that exists has everything that its tasks ne
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -131,7 +132,7 @@ def _drive(drive: Drive, entries: Sequence[Wave | Adoption]) -> None:
         drive.emit(Event("run.done", f"Done! ({seconds:.1f} s)", data=data))
         return
     drive.emit(Event(f"run.{end.status}", f"Run {drive.run} {end.status}", data=data))
-    file = os.path.relpath(drive.graph.file)
+    file = shlex.quote(os.path.relpath(drive.graph.file))
     go_on = f"`fpack resume {file} --run {drive.run}` goes on where it stood"
     if end.status == "stopped":
         raise RunStoppedError(f"run {drive.run} was stopped", hint=go_on)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import os
 import selectors
 import signal
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +36,7 @@ class _Running:
     order: TaskOrder
     log: LogFile
     splitters: dict[int, LineSplitter]
+    worker: Worker
     pid: int | None = None
     deadline: float | None = None
     reason: str = ""
@@ -73,11 +77,12 @@ class LocalBackend:
             read_err, err = os.pipe()
             splitters = {read_out: LineSplitter("out"), read_err: LineSplitter("err")}
             log = LogFile(self._root, log_key(self._context.run.flow, order.key))
-            self._running[order.key] = _Running(order, log, splitters, open=set(splitters))
+            worker = self._worker(order.key.step)
+            self._running[order.key] = _Running(order, log, splitters, worker, open=set(splitters))
             for descriptor in splitters:
                 os.set_blocking(descriptor, False)
                 self._selector.register(descriptor, selectors.EVENT_READ, (order.key, descriptor))
-            self._worker(order.key.step).start(order, out, err)
+            worker.start(order, out, err)
             os.close(out)
             os.close(err)
             # The environments that come next warm up while this task runs.
@@ -123,7 +128,8 @@ class LocalBackend:
                 task.deadline = time.monotonic() + limit + GRACE
             events.append(Began(order.key, f"pid {pid}"))
         for pid, status in ended:
-            events += self._end(self._by_pid[pid], _reason(status))
+            if pid in self._by_pid:  # and no child of a template's own, which the user's import has left it
+                events += self._end(self._by_pid[pid], _reason(status))
         if not alive:
             events += self._bury(worker)
         return events
@@ -135,18 +141,18 @@ class LocalBackend:
         del self._workers[place]
         worker.close()
         events: list[BackendEvent] = []
-        lost = {order.key for order in worker.lost()}
         for key, task in list(self._running.items()):
-            if self._interpreters[key.step] == place[0] and (key in lost or task.pid is not None):
+            if task.worker is worker:
                 self._signal(task, signal.SIGKILL)
                 events += self._end(key, "the process that starts this environment's tasks died")
         return events
 
     def _read(self, task: _Running, descriptor: int, *, whole: bool = False) -> list[BackendEvent]:
-        """Lines that are there to be read; with `whole`, all of them, until the pipe is empty."""
+        """Lines that are there to be read; with `whole`, all that the pipe holds now."""
+        left = _readable(descriptor) if whole else CHUNK  # more may come for ever, from a child of the task's
         lines: list[LogLine] = []
         # Not before it is known which process this is; what it prints meanwhile waits in the pipe.
-        while task.pid is not None:
+        while task.pid is not None and left > 0:
             try:
                 data = os.read(descriptor, CHUNK)
             except BlockingIOError:
@@ -155,8 +161,7 @@ class LocalBackend:
                 self._shut(task, descriptor)
                 break
             lines += task.splitters[descriptor].feed(data)
-            if not whole:
-                break
+            left -= len(data) if whole else CHUNK
         task.log.write(lines)
         return [Said(task.order.key, line) for line in lines]
 
@@ -204,6 +209,13 @@ class LocalBackend:
             worker.close()
         self._workers.clear()
         self._selector.close()
+
+
+def _readable(descriptor: int) -> int:
+    """How many bytes a pipe holds."""
+    count = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, count)
+    return count[0]
 
 
 def _reason(status: int) -> str:

@@ -73,7 +73,19 @@ def find_origin(
     """The run `wanted`, or the latest that fits; where it is for one step, the latest that ended well."""
     if wanted is not None:
         found_flow, run = runs.find(wanted if "/" in wanted else f"{flow}/{wanted}")
+        if found_flow != flow:
+            raise NotFoundError(
+                f"run {wanted} is one of flow {found_flow}, not of {flow}",
+                hint="`fpack ps` lists all runs",
+            )
         origin = read_origin(runs, found_flow, run)
+        if not fits(origin) and not step:
+            raise NotFoundError(
+                f"run {wanted} ran step `{origin.run.only}` alone, so that there is nothing to go on with",
+                hint=f"name run {origin.run.origin}, whose results it took"
+                if origin.run.origin
+                else "name another run with `--run`",
+            )
         if not fits(origin):
             raise NotFoundError(
                 f"run {wanted} never came as far as step `{step}`",
@@ -84,7 +96,10 @@ def find_origin(
         end = runs.read_end(flow, run)
         if step and (end is None or end.status != "done"):
             continue
-        origin = read_origin(runs, flow, run)
+        try:
+            origin = read_origin(runs, flow, run)
+        except NotFoundError:
+            continue  # its launcher was killed before it had written down that it began
         if fits(origin):
             return origin
     if step:

@@ -11,6 +11,7 @@ from fpack.errors import NotFoundError
 from fpack.events import Emit
 from fpack.flow.graph import FlowGraph
 from fpack.flow.parameter import resolve
+from fpack.launcher.liveness import is_alive
 from fpack.launcher.origin import Origin, find_origin
 from fpack.launcher.worker import Interpreter
 from fpack.packager.cache import cache_folder
@@ -72,7 +73,14 @@ def prepare(project: Project, options: LaunchOptions, inspection: Inspection, em
 
 def _origin(runs: Runs, graph: FlowGraph, options: LaunchOptions) -> Origin | None:
     if options.resume:
-        return find_origin(runs, graph.name, options.origin, lambda origin: origin.run.only is None)
+        origin = find_origin(runs, graph.name, options.origin, lambda origin: origin.run.only is None)
+        run = origin.run.run
+        if is_alive(origin.run.launcher) and runs.read_end(graph.name, run) is None:
+            raise NotFoundError(
+                f"run {run} goes on still: there is nothing to resume",
+                hint=f"`fpack logs {run} -f` follows it, `fpack stop {run}` ends it",
+            )
+        return origin
     step = options.only
     if step is None or (step == "start" and options.origin is None):
         return None

@@ -18,7 +18,10 @@ from fpack.task.template import HEADER
 if TYPE_CHECKING:
     from fpack.packager.realize import Prefix  # with all that it takes to build one
 
-BOOT = "import sys; sys.path[0] = sys.argv[1]; from fpack.task.template import main; main(sys.argv[2:])"
+BOOT = (
+    "import sys; sys.path = [sys.argv[1], *filter(None, sys.path)]; "
+    "from fpack.task.template import main; main(sys.argv[2:])"
+)
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class Interpreter:
     python: Path
     prefix: Prefix | None = None
 
-    def variables(self, runtime: Path, flow_folder: Path, own: Mapping[str, str]) -> dict[str, str]:
-        """The variables of a task, made from fpack's `own`.
+    def variables(self, runtime: Path, own: Mapping[str, str]) -> dict[str, str]:
+        """The variables of a template, made from fpack's `own`.
 
-        Processes that the task starts find fpack and the flow's own modules; what the user's shell puts on
-        Python's path is seen in fpack's own Python alone.
+        What the user's shell puts on Python's path is seen in fpack's own Python alone. The flow's folder is
+        put there by each task: a template must not meet a `random.py` of the user's.
         """
         kept = self.prefix.environment(own) if self.prefix else dict(own)
-        path = [str(runtime), str(flow_folder), *kept.get("PYTHONPATH", "").split(os.pathsep)]
+        path = [str(runtime), *kept.get("PYTHONPATH", "").split(os.pathsep)]
         return {**kept, "PYTHONPATH": os.pathsep.join(part for part in path if part)}
 
 
@@ -46,7 +49,7 @@ class Worker:
         self, interpreter: Interpreter, context: RunContext, runtime: Path, mode: str, own: Mapping[str, str]
     ) -> None:
         self._connection, theirs = socket.socketpair()
-        variables = interpreter.variables(runtime, Path(context.file).parent, own)
+        variables = interpreter.variables(runtime, own)
         self._process = subprocess.Popen(
             [str(interpreter.python), "-c", BOOT, str(runtime), str(theirs.fileno()), mode],
             stdin=subprocess.DEVNULL,
@@ -57,7 +60,8 @@ class Worker:
         theirs.close()
         self._buffer = b""
         self._starting: list[TaskOrder] = []
-        self._send(context.to_json())
+        with contextlib.suppress(OSError):  # as in `start`
+            self._send(context.to_json())
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -92,11 +96,6 @@ class Worker:
             else:
                 ended.append((message["ended"], message["status"]))
         return started, ended, bool(data)
-
-    def lost(self) -> list[TaskOrder]:
-        """Orders that a template which has died never began."""
-        lost, self._starting = self._starting, []
-        return lost
 
     def close(self) -> None:
         """Let the template go; it ends what it still runs."""

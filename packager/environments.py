@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from fpack.errors import DeclarationError, DeclarationErrors
 from fpack.events import Emit
 from fpack.flow.graph import FlowGraph
+from fpack.packager.channels import CondaSettings, conda_settings
 from fpack.packager.lock import LockedEnvironment, lock_environments
 from fpack.packager.lockwork import Upgrade
 from fpack.packager.platforms import host_platform
+from fpack.packager.project import find_project
 from fpack.packager.realize import Prefix, realize
 from fpack.packager.request import NamedRequest
 
@@ -18,17 +23,25 @@ LOCK_FOLDER = "fpack.locks"
 """Beside the flow file; to be committed with it."""
 
 
+def project_settings(graph: FlowGraph) -> CondaSettings:
+    """What the project around the flow says of conda."""
+    project = find_project(Path(graph.file).absolute().parent, os.environ)
+    return conda_settings(project.settings, project.folder / "pyproject.toml")
+
+
 def named_requests(graph: FlowGraph, steps: Collection[str] | None = None) -> list[NamedRequest]:
     """One request for each distinct environment of these steps (default: of all), in their order."""
     groups: dict[str, list[str]] = {}
     for step in graph.steps.values():
         if step.environment is not None and (steps is None or step.name in steps):
-            content = repr((sorted(step.environment.pypi.items()), sorted(step.environment.conda.items())))
-            groups.setdefault(f"{content} {step.environment.python}", []).append(step.name)
+            content = json.dumps({**step.environment.to_json(), "where": None}, sort_keys=True)
+            groups.setdefault(content, []).append(step.name)
     requests = []
     for names in groups.values():
         environment = graph.steps[names[0]].environment
         assert environment is not None
+        if environment.uses_conda and not environment.channels:
+            environment = replace(environment, channels=project_settings(graph).channels)
         requests.append(NamedRequest(f"{graph.name}-{names[0]}", graph.name, tuple(names), environment))
     return requests
 
@@ -49,6 +62,7 @@ def lock_flow(
     graph: FlowGraph,
     *,
     steps: Collection[str] | None = None,
+    platforms: Collection[str] | None = None,
     upgrade: Upgrade = None,
     frozen: bool,
     offline: bool,
@@ -58,8 +72,17 @@ def lock_flow(
     check_requests(graph)
     requests = named_requests(graph, steps)
     folder = Path(graph.file).parent / LOCK_FOLDER
+    conda = project_settings(graph) if any(each.environment.uses_conda for each in requests) else None
     locked = lock_environments(
-        requests, folder, frozen=frozen, upgrade=upgrade, offline=offline, whole_flow=steps is None, emit=emit
+        requests,
+        folder,
+        platforms=platforms,
+        frozen=frozen,
+        upgrade=upgrade,
+        offline=offline,
+        whole_flow=steps is None,
+        conda=conda,
+        emit=emit,
     )
     return {step: locked[request.name] for request in requests for step in request.steps}
 

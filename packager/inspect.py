@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from fpack.errors import DeclarationError, DeclarationErrors, FlowLoadError, Location
@@ -18,8 +19,14 @@ from fpack.packager.cache import cache_folder
 from fpack.packager.project import Project
 from fpack.packager.runtime import runtime_folder
 
-BOOT = "import sys; sys.path[0] = sys.argv[1]; from fpack.flow.inspect import main; main(sys.argv[2:])"
+BOOT = (
+    "import sys; sys.path = [sys.argv[1], *filter(None, sys.path)]; "
+    "from fpack.flow.inspect import main; main(sys.argv[2:])"
+)
 """`-c` and not `-m`: the folder that the user stands in must not come before fpack's own on the path."""
+
+MOST_SHOWN = 2000
+"""Bytes of what a file printed that are shown when its import ended Python."""
 
 
 def begin_inspection(project: Project, flow_file: str) -> Inspection:
@@ -37,15 +44,16 @@ class Inspection:
     def __init__(self, file: str, runtime: Path, *, user: str) -> None:
         check_file(file)
         self._file = file
-        # A file and not a pipe, which a flow file that starts a child could keep open.
+        # Files and not pipes, which a flow file that starts a child could keep open.
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `graph`
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `graph`
         self._child = subprocess.Popen(
             [
                 *(sys.executable, "-c", BOOT, str(runtime)),
                 *(os.path.abspath(file), user, str(self._answer.fileno())),
             ],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=self._printed,
             stderr=subprocess.STDOUT,
             pass_fds=[self._answer.fileno()],
         )
@@ -56,15 +64,17 @@ class Inspection:
         DeclarationErrors with every mistake in it; FlowLoadError when it cannot be imported. Modules that
         this machine lacks are stood in for, which an event (`flow.stand_in`) tells.
         """
-        printed, _ = self._child.communicate()
-        with self._answer:
+        self._child.wait()
+        with self._answer, self._printed:
             self._answer.seek(0)
             text = self._answer.read()
+            self._printed.seek(max(0, self._printed.seek(0, os.SEEK_END) - MOST_SHOWN))
+            printed = self._printed.read()
         if not text:
             raise FlowLoadError(
                 f"{os.path.basename(self._file)} ended Python while it was imported "
                 f"(exit code {self._child.returncode})",
-                why=printed.decode(errors="replace").strip()[-2000:],
+                why=printed.decode(errors="replace").strip(),
                 hint="look at what the file does when it is imported",
                 where=Location(self._file),
             )
@@ -82,6 +92,6 @@ class Inspection:
                 raise DeclarationErrors(self._file, found)
             case {"error": dict(error)}:
                 raise error_from_json(FlowLoadError, error)
-            case {"graph": dict(graph)}:
-                return FlowGraph.from_json(graph)
+            case {"graph": dict(graph), "secret_urls": dict(urls)}:
+                return replace(FlowGraph.from_json(graph), secret_urls=urls)
         raise AssertionError(answer)

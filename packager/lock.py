@@ -6,7 +6,8 @@
    the file that held what it was before, or a new name.
 2. **compare** (`lockwork`): a file remembers, for each platform, the id of the request that it answers.
    Where the ids agree there is nothing to do.
-3. **solve** (`solving`, `pypi`): what is stale, all environments and platforms at once. Versions that the
+3. **solve** (`solving`, `conda`, `pypi`): what is stale, all environments and platforms at once, conda's
+   part first and PyPI's around what conda gives. Versions that the
    old file had are kept where the declaration allows, so that a lock changes as little as it can.
 4. **write** (`lockformat`): whole files or none, and none whose text would stay the same.
 
@@ -24,7 +25,8 @@ from pathlib import Path
 
 from fpack.errors import FpackError, LockFileError, LockStaleError
 from fpack.events import Emit, Event
-from fpack.packager.cache import write_whole
+from fpack.packager.cache import cache_folder, write_whole
+from fpack.packager.channels import CondaSettings
 from fpack.packager.indexes import Indexes
 from fpack.packager.lockdiff import Change, changes_between, reason, summary
 from fpack.packager.lockfile import Lock
@@ -33,7 +35,7 @@ from fpack.packager.lockformat import format_lock
 from fpack.packager.lockwork import LockWork, Upgrade, lock_work
 from fpack.packager.platforms import default_platforms, known_platforms
 from fpack.packager.request import NamedRequest
-from fpack.packager.solving import Solved, solve_all
+from fpack.packager.solving import Solved, SolveOptions, solve_all
 from fpack.packager.uv import is_offline
 
 
@@ -49,12 +51,16 @@ class LockedEnvironment:
 
 @dataclass(frozen=True)
 class Stale:
-    """An environment that the lock files do not answer, on at least one platform, and why."""
+    """An environment that the lock files do not answer, on at least one platform, and why.
+
+    `recorded` are the platforms that its file has, stale or not.
+    """
 
     requests: tuple[NamedRequest, ...]
     path: Path
     platforms: tuple[str, ...]
     reason: str
+    recorded: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -71,15 +77,17 @@ def lock_environments(
     offline: bool = False,
     whole_flow: bool = True,
     indexes: Indexes | None = None,
+    conda: CondaSettings | None = None,
+    cache: Path | None = None,
     emit: Emit,
 ) -> dict[str, LockedEnvironment]:
     """The lock of every request, by its name; what is missing or stale is solved and written to `folder`.
 
     `platforms` are locked beside those that a file already has. `frozen` forbids solving: `LockStaleError`
     if any were needed. `upgrade` is "all" or the packages that may take newer versions. `whole_flow` says
-    that `requests` are all that their flows ask for; pass False to lock some steps only. `indexes` defaults
-    to the user's own. Raises the first `SolveError` or `NetworkError`, after the other environments were
-    written.
+    that `requests` are all that their flows ask for; pass False to lock some steps only. `indexes` and
+    `cache` default to the user's own; `conda` is what the project says of channels. Raises the first
+    `SolveError` or `NetworkError`, after the other environments were written.
     """
     wanted = known_platforms(platforms) if platforms else default_platforms()
     if frozen:
@@ -87,7 +95,14 @@ def lock_environments(
     headers = read_folder(folder, broken=lambda error: emit(_broken(error)))
     places = place(requests, folder, headers, wanted, whole_flow=whole_flow)
     work = [lock_work(found, wanted, None if frozen else upgrade, emit) for found in places]
-    solved = solve_all(work, indexes=indexes, offline=is_offline(offline), emit=emit)
+    options = SolveOptions(
+        indexes=indexes,
+        conda=conda or CondaSettings(),
+        folder=folder.parent,
+        cache=cache or cache_folder(),
+        offline=is_offline(offline),
+    )
+    solved = solve_all(work, options, emit)
     locked: dict[str, LockedEnvironment] = {}
     failures: list[FpackError] = []
     for each, solution in zip(work, solved, strict=True):
@@ -121,7 +136,8 @@ def stale_environments(
         stale = each.stale_platforms(wanted)
         if stale:
             why = reason(each.header, each.lead.on(stale[0])) if each.header else "no lock file"
-            found.append(Stale(each.requests, each.path, stale, why))
+            recorded = tuple(each.header.request_ids) if each.header else ()
+            found.append(Stale(each.requests, each.path, stale, why, recorded))
     return found
 
 
@@ -177,7 +193,20 @@ def _refuse_stale(stale: Sequence[Stale]) -> None:
         why="\n".join(
             f"{', '.join(each.steps)} ({', '.join(each.platforms)}): {each.reason}" for each in stale
         ),
-        hint="run `fpack lock` and commit what it writes",
+        hint=f"run `fpack lock{_platform_options(stale)}` and commit what it writes",
         step=steps[0] if steps else None,
         where=stale[0].requests[0].environment.where,
     )
+
+
+def _platform_options(stale: Sequence[Stale]) -> str:
+    """What `fpack lock` has to be told for it to lock these platforms: nothing, if it would anyway."""
+    wanted = {name for each in stale for name in each.platforms}
+    if wanted <= {*default_platforms(), *_recorded(stale)}:
+        return ""
+    return "".join(f" --platform {name}" for name in sorted(wanted))
+
+
+def _recorded(stale: Sequence[Stale]) -> set[str]:
+    """The platforms that the stale files have already, which are locked anew with any other."""
+    return {name for each in stale for name in each.recorded}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from fpack.packager.lockfile import Lock, Package
+from fpack.packager.matchspec import spec_name
 from fpack.packager.request import EnvironmentRequest
 from fpack.packager.requirements import project_name
 
@@ -20,6 +21,12 @@ class Asked(Protocol):
     def requirements(self) -> tuple[str, ...]: ...
     @property
     def request_ids(self) -> Mapping[str, str]: ...
+    @property
+    def conda(self) -> tuple[str, ...]: ...
+    @property
+    def channels(self) -> tuple[str, ...]: ...
+    @property
+    def assumes(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -68,13 +75,12 @@ def reason(old: Asked, request: EnvironmentRequest) -> str:
     differences = []
     if old.python != request.python:
         differences.append(f"python {old.python or '?'} → {request.python}")
-    before, after = _by_project(old.requirements), _by_project(request.pypi)
-    for name in sorted(before.keys() | after.keys()):
-        was, now = before.get(name), after.get(name)
-        if was and now and was != now:
-            differences.append(f"{was} → {now}")
-        elif was != now:
-            differences.append(f"+ {now}" if now else f"- {was}")
+    differences += _differences(_by(project_name, old.requirements), _by(project_name, request.pypi))
+    differences += _differences(_by(spec_name, old.conda), _by(spec_name, request.conda))
+    if old.conda and request.conda and old.channels != request.channels:
+        differences.append(f"channels {', '.join(old.channels)} → {', '.join(request.channels)}")
+    if request.platform in old.request_ids:
+        differences += _differences(_assumed(old.assumes, request.platform), _assumed(request.assumes))
     if differences:
         return "declaration changed: " + ", ".join(differences)
     return "new platform" if request.platform not in old.request_ids else "asked in another way by this fpack"
@@ -84,5 +90,22 @@ def _by_name(packages: Iterable[Package]) -> dict[str, Package]:
     return {package.name: package for package in packages}
 
 
-def _by_project(requirements: Iterable[str]) -> dict[str, str]:
-    return {project_name(requirement): requirement for requirement in requirements}
+def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    found = []
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was and now and was != now:
+            found.append(f"{was} → {now}")
+        elif was != now:
+            found.append(f"+ {now}" if now else f"- {was}")
+    return found
+
+
+def _by(name: Callable[[str], str], wishes: Iterable[str]) -> dict[str, str]:
+    return {name(wish): wish for wish in wishes}
+
+
+def _assumed(assumes: Mapping[str, str], platform: str = "") -> dict[str, str]:
+    """What is assumed of the machine, said as people do; of a lock, what concerns `platform` alone."""
+    foreign = {"linux": ("osx",), "osx": ("glibc", "cuda")}.get(platform.partition("-")[0], ())
+    return {name: f"{name} {version}" for name, version in assumes.items() if name not in foreign}

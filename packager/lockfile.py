@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Manager = Literal["conda", "pip"]
@@ -35,8 +35,9 @@ class Package:
 class Lock:
     """One environment on all its platforms: what was asked, and what the answer was.
 
-    `request_ids` maps each locked platform to the id of the request that was solved for it. `python` and
-    `requirements` repeat that request for people; `steps` are those that use it ("Train/start").
+    `request_ids` maps each locked platform to the id of the request that was solved for it. `python`,
+    `requirements`, `conda` (match specs), `channels` and `assumes` (glibc, cuda, osx) repeat that request for
+    people; `steps` are those that use it ("Train/start").
     """
 
     python: str
@@ -44,6 +45,9 @@ class Lock:
     steps: tuple[str, ...]
     request_ids: Mapping[str, str]
     packages: tuple[Package, ...]
+    conda: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    assumes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def platforms(self) -> tuple[str, ...]:

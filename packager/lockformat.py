@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,14 @@ _BANNER = """\
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
+_ASSUMED = ("glibc", "cuda", "osx")
+_BETWEEN_SPECS = "; "  # a match spec may have spaces, commas and bars in it
+
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
+_NAME = re.compile(r"[a-z0-9_][a-z0-9._-]*", re.IGNORECASE)
 _VERSION = re.compile(r"[0-9a-z][0-9a-z.!+_-]*", re.IGNORECASE)
-_URL = re.compile(r"(https?|file)://[^\s\"\\]+")
+_URL = re.compile(r"(https?|file|s3|gs|oci)://[^\s\"\\]+")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class LockHeader:
     steps: tuple[str, ...]
     request_ids: Mapping[str, str]
     environment_ids: Mapping[str, str]
+    conda: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    assumes: Mapping[str, str] = field(default_factory=dict)
 
 
 def format_lock(lock: Lock) -> str:
@@ -47,12 +53,14 @@ def format_lock(lock: Lock) -> str:
     ids = {platform: lock.environment_id(platform) for platform in lock.platforms}
     metadata = {
         "content_hash": {platform: lock.request_ids[platform] for platform in lock.platforms},
-        "channels": [],
+        "channels": [{"url": channel, "used_env_vars": []} for channel in lock.channels],
         "platforms": list(lock.platforms),
         "sources": [],
         "custom_metadata": {
             "python": lock.python,
             "requirements": " ".join(lock.requirements),
+            **({"conda": _BETWEEN_SPECS.join(lock.conda)} if lock.conda else {}),
+            **{name: lock.assumes[name] for name in _ASSUMED if name in lock.assumes},
             "steps": " ".join(sorted(lock.steps)),
             **{f"environment_id.{platform}": ids[platform] for platform in lock.platforms},
         },
@@ -92,7 +100,16 @@ def parse_lock(text: str, path: Path) -> Lock:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             why = f"package {index + 1} is not one that fpack can install: {error}"
             raise _broken(path, why, _line_of_package(text, index))
-    lock = Lock(header.python, header.requirements, header.steps, header.request_ids, tuple(packages))
+    lock = Lock(
+        python=header.python,
+        requirements=header.requirements,
+        steps=header.steps,
+        request_ids=header.request_ids,
+        packages=tuple(packages),
+        conda=header.conda,
+        channels=header.channels,
+        assumes=header.assumes,
+    )
     for platform, recorded in header.environment_ids.items():
         if lock.environment_id(platform) != recorded:
             raise _broken(path, f"its packages for {platform} are not those that fpack locked", 0)
@@ -158,6 +175,7 @@ def _header(content: Any, path: Path) -> LockHeader:
     request_ids = _part(metadata, "content_hash", dict, path)
     custom = metadata.get("custom_metadata") or {}
     prefix = "environment_id."
+    channels = metadata.get("channels") or ()
     return LockHeader(
         python=str(custom.get("python", "")),
         requirements=tuple(str(custom.get("requirements", "")).split()),
@@ -166,6 +184,9 @@ def _header(content: Any, path: Path) -> LockHeader:
         environment_ids={
             key.removeprefix(prefix): str(found) for key, found in custom.items() if key.startswith(prefix)
         },
+        conda=tuple(spec for spec in str(custom.get("conda", "")).split(_BETWEEN_SPECS) if spec),
+        channels=tuple(str(each["url"] if isinstance(each, dict) else each) for each in channels),
+        assumes={name: str(custom[name]) for name in _ASSUMED if name in custom},
     )
 
 

@@ -50,12 +50,16 @@ class LockWork:
             package for package in (self.old.packages if self.old else ()) if package.platform not in solved
         ]
         request = lead.on(next(iter(request_ids)))
+        assumes = [lead.on(platform).assumes for platform in request_ids]
         return Lock(
             python=request.python,
             requirements=request.pypi,
             steps=self._steps(),
             request_ids=request_ids,
             packages=(*kept, *(package for packages in solved.values() for package in packages)),
+            conda=request.conda,
+            channels=request.channels,
+            assumes={name: version for each in assumes for name, version in each.items()},
         )
 
     def _steps(self) -> tuple[str, ...]:
@@ -74,8 +78,10 @@ def lock_work(place: Place, platforms: Collection[str], upgrade: Upgrade, emit: 
     everything = tuple(sorted({*platforms, *locked}))
     if old is None:
         return LockWork(place, None, everything, frozenset(), "new")
-    names = {package.name for package in old.packages}
-    released = names if upgrade == "all" else names & {canonicalize_name(name) for name in upgrade or ()}
+    released = {package.name for package in old.packages}
+    if upgrade != "all":
+        upgraded = {canonicalize_name(name) for name in upgrade or ()}
+        released = {name for name in released if canonicalize_name(name) in upgraded}
     if released:
         named = "" if upgrade == "all" else " " + ", ".join(sorted(released))
         return LockWork(place, old, everything, frozenset(released), f"upgrade{named}")

@@ -18,6 +18,14 @@ UV_PLATFORMS = {
     "osx-64": "x86_64-apple-darwin",
 }
 
+CUDA = "12.8"
+"""The CUDA that the driver of a machine with a GPU is taken to support: that of AWS's current GPU images."""
+
+OSX = "13.0"
+"""The macOS that packages may need, as in uv's idea of the platform."""
+
+_ARCHITECTURES = {"linux-64": "x86_64", "linux-aarch64": "aarch64", "osx-arm64": "arm64", "osx-64": "x86_64"}
+
 _HOSTS = {
     ("linux", "x86_64"): "linux-64",
     ("linux", "aarch64"): "linux-aarch64",
@@ -40,6 +48,21 @@ def host_platform() -> str:
 def default_platforms() -> tuple[str, ...]:
     """What is locked unless the user says otherwise: this machine, and linux-64 for the cloud."""
     return known_platforms([host_platform(), "linux-64"])
+
+
+def virtual_packages(platform: str, *, gpu: bool) -> tuple[str, ...]:
+    """What conda may assume of a machine of `platform`, as `name=version=build`, sorted.
+
+    It is the target's, never this machine's. Only with a `gpu` is there a CUDA: a step without one would
+    otherwise get packages twelve times as large.
+    """
+    found = ["__unix=0=0", f"__archspec=1={_ARCHITECTURES[platform]}"]
+    if platform.startswith("linux"):
+        found += ["__linux=5.10=0", f"__glibc={GLIBC.replace('_', '.')}=0"]
+        found += [f"__cuda={CUDA}=0"] if gpu else []
+    else:
+        found.append(f"__osx={OSX}=0")
+    return tuple(sorted(found))
 
 
 def known_platforms(names: Collection[str]) -> tuple[str, ...]:

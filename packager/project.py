@@ -48,7 +48,7 @@ class Project:
             return given
         configured = self.setting("flow")
         if configured is not None:
-            return str(self.folder / configured)
+            return str(self._base("flow") / configured)
         found = flow_files(Path.cwd())
         if len(found) == 1:
             return found[0].name
@@ -65,7 +65,11 @@ class Project:
         configured = self.setting("root")
         if configured is None:
             return str(Path(flow_file).resolve().parent / ".fpack")
-        return configured if "://" in configured else str(self.folder / configured)
+        return configured if "://" in configured else str(self._base("root") / configured)
+
+    def _base(self, name: str) -> Path:
+        """What a setting's path is relative to: the folder of the file, or where the variable was given."""
+        return Path.cwd() if self.variables.get(f"FPACK_{name.upper()}") else self.folder
 
     def user(self) -> str:
         """Who launches: FPACK_USER, METAFLOW_USER, SUDO_USER, USERNAME, USER, in this order."""

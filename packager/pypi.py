@@ -15,6 +15,7 @@ from fpack.packager.lockfile import Package
 from fpack.packager.platforms import UV_PLATFORMS
 from fpack.packager.request import EnvironmentRequest
 from fpack.packager.solve_errors import explain_failed_solve
+from fpack.packager.stubs import Provided
 from fpack.packager.urls import without_credentials
 from fpack.packager.uv import run_uv
 
@@ -28,12 +29,14 @@ def solve_pypi(
     request: EnvironmentRequest,
     *,
     pins: Sequence[Package] = (),
+    provided: Provided | None = None,
     indexes: Indexes,
     offline: bool = False,
 ) -> tuple[Package, ...]:
     """The wheels that satisfy `request`, sorted by name.
 
-    Versions in `pins` are kept where the request allows. Only wheels are considered: nothing is built,
+    Versions in `pins` are kept where the request allows. What is `provided` by conda is there already: the
+    rest has to go with it, and it is not among the wheels. Only wheels are considered: nothing is built,
     nothing of a package runs. `SolveError` where no set of wheels satisfies the request, `NetworkError`
     where an index cannot be asked.
     """
@@ -46,14 +49,15 @@ def solve_pypi(
             how.append("--offline")
         python = ["--python", sys.executable, "--python-version", request.python]
         target = [*python, "--python-platform", UV_PLATFORMS[request.platform]]
+        around = provided.constraints(Path(folder, "provided.txt")) if provided else []
         output = ["--format", "pylock.toml", "--output-file", str(solution)]
         done = run_uv(
-            ["pip", "compile", "-", *how, *target, *output],
+            ["pip", "compile", "-", *how, *target, *around, *output],
             settings={**indexes.settings, "UV_NO_WRAP": "1"},
             stdin="\n".join(request.pypi) + "\n",
         )
         if done.returncode != 0:
-            raise explain_failed_solve(done.stderr, request, offline=offline)
+            raise explain_failed_solve(done.stderr, request, provided, offline=offline)
         solved = tomllib.loads(solution.read_text(encoding="utf-8"))
     packages = [_package(entry, request) for entry in solved.get("packages", [])]
     return tuple(sorted(packages, key=lambda package: package.name))

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from fpack.errors import DeclarationError, Location
 from fpack.flow.environment import Environment
+from fpack.packager.channels import DEFAULT_CHANNELS, canonical_channels
+from fpack.packager.matchspec import canonical_specs, spec_channel
+from fpack.packager.platforms import virtual_packages
 from fpack.packager.requirements import canonical_requirements
 
 SCHEMA = 1
@@ -25,17 +28,35 @@ _PYTHON = re.compile(r"(?:==)?(\d+)\.(\d+)(?:\.(\d+|\*))?")
 class EnvironmentRequest:
     """The inputs of a solve, canonical: equal requests are equal text, whatever order the user wrote.
 
-    `python` is "3.12", or "3.12.4" where the user was that exact; `pypi` holds sorted PEP 508 requirements.
-    No host, user, time or credential is in it.
+    `python` is "3.12", or "3.12.4" where the user was that exact; `pypi` holds sorted PEP 508 requirements,
+    `conda` sorted match specs. Where there are any, Python comes from conda as well, `channels` are asked in
+    their order, and `virtual` is what conda may assume of the machine. No host, user, time or credential is
+    in it.
     """
 
     platform: str
     python: str
     pypi: tuple[str, ...]
+    conda: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    virtual: tuple[str, ...] = ()
+
+    @property
+    def assumes(self) -> dict[str, str]:
+        """What conda may assume, for people: the versions of `glibc` and, with a GPU, `cuda`, or of `osx`."""
+        found = dict(text.removeprefix("__").split("=")[:2] for text in self.virtual)
+        return {name: found[name] for name in ("glibc", "cuda", "osx") if name in found}
 
     def canonical(self) -> str:
         """The request as JSON; a part that it has no use for is left out, so a new one changes no old id."""
-        content = {"schema": SCHEMA, "platform": self.platform, "python": self.python, "pypi": self.pypi}
+        content: dict[str, object] = {
+            "schema": SCHEMA,
+            "platform": self.platform,
+            "python": self.python,
+            "pypi": self.pypi,
+        }
+        later = {"conda": self.conda, "channels": self.channels, "virtual": self.virtual}
+        content |= {name: value for name, value in later.items() if value}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @property
@@ -72,17 +93,15 @@ class NamedRequest:
 
 def request_for(environment: Environment, *, platform: str) -> EnvironmentRequest:
     """What `environment` asks for on `platform`; `DeclarationError` where it says what cannot be."""
-    if environment.conda:
-        raise DeclarationError(
-            "fpack cannot lock conda packages yet",
-            hint="declare the packages with @pypi",
-            where=environment.where,
-        )
-    return EnvironmentRequest(
-        platform,
-        canonical_python(environment.python, environment.where),
-        canonical_requirements(environment.pypi, environment.where),
-    )
+    python = canonical_python(environment.python, environment.where)
+    pypi = canonical_requirements(environment.pypi, environment.where)
+    if not environment.conda:
+        return EnvironmentRequest(platform, python, pypi)
+    conda = canonical_specs(environment.conda, environment.where)
+    insisted = sorted({spec_channel(spec) for spec in conda} - {""})
+    channels = canonical_channels([*(environment.channels or DEFAULT_CHANNELS), *insisted], environment.where)
+    virtual = virtual_packages(platform, gpu=environment.gpu)
+    return EnvironmentRequest(platform, python, pypi, conda, channels, virtual)
 
 
 def canonical_python(declared: str | None, where: Location) -> str:

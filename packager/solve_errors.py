@@ -7,6 +7,7 @@ import re
 from fpack.errors import FpackError, NetworkError, SolveError
 from fpack.packager.request import EnvironmentRequest
 from fpack.packager.requirements import project_name
+from fpack.packager.stubs import Provided
 
 _SECRETS = re.compile(r"(?<=://)[^/\s@]+@")
 _ABI_TAG = re.compile(r"`cp(\d)(\d+)[a-z]*`")
@@ -14,13 +15,21 @@ _UNWANTED_LINE = re.compile(r"^(error: )?No solution found when resolving depend
 _CONCLUSION = re.compile(r",? we can conclude that your requirements are unsatisfiable\.?")
 
 
-def explain_failed_solve(stderr: str, request: EnvironmentRequest, *, offline: bool) -> FpackError:
-    """The error to raise for uv's `stderr`: `NetworkError` where asking again may help, else `SolveError`."""
+def explain_failed_solve(
+    stderr: str, request: EnvironmentRequest, provided: Provided | None = None, *, offline: bool
+) -> FpackError:
+    """The error to raise for uv's `stderr`: `NetworkError` where asking again may help, else `SolveError`.
+
+    `provided` is what conda gave, and what the solve had to go around.
+    """
     target = f"Python {request.python} on {request.platform}"
     cause, hints = _split(stderr)
     unreachable = explain_network_failure(stderr, doing=f"locking for {target}", offline=offline)
     if unreachable:
         return unreachable
+    conflict = _conflict_with_conda(cause, provided) if provided else None
+    if conflict:
+        return conflict
     name, version = _culprit(cause, request)
     package = f"{name} {version}".strip()
     if re.search(r"has no wheels with a matching (Python|platform|ABI)", cause):
@@ -51,6 +60,29 @@ def explain_failed_solve(stderr: str, request: EnvironmentRequest, *, offline: b
         f"no set of packages satisfies the declaration, for {target}",
         why=cause or stderr.strip(),
         hint="loosen one of the versions named above",
+    )
+
+
+def _conflict_with_conda(cause: str, provided: Provided) -> SolveError | None:
+    """The error where uv found that the version of conda's is the only one there is, and will not do."""
+    found: list[str] = []
+
+    def say(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in provided.versions:
+            return match.group(0)
+        found.append(name)
+        return f"{name} {provided.versions[name]} comes from @conda in step `{provided.step}`"
+
+    told = re.sub(r"only ([a-z0-9-]+)(?:[<>=!~]\S*)? is available", say, cause)
+    if not found:
+        return None
+    name = found[0]
+    return SolveError(
+        f"{name} {provided.versions[name]} comes from @conda in step `{provided.step}`, "
+        f"and what @pypi asks for does not go with it",
+        why=told,
+        hint=f"ask in @conda for a {name} that suits both, or loosen what @pypi asks for",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -25,7 +26,7 @@ COMMANDS = {
 EXAMPLES = """\b
 Examples:
   fpack launch flow.py --alpha 0.2     run a flow on this machine
-  fpack launch flow.py --step train    run one step on what an earlier run left
+  fpack launch flow.py --step train    run one step on earlier results
   fpack logs 7 -f                      follow the output of run 7
 """
 
@@ -89,7 +90,17 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: exits with the code of the error table (`fpack.errors`)."""
-    sys.exit(run(group, sys.argv[1:] if arguments is None else arguments))
+    leave(run(group, sys.argv[1:] if arguments is None else arguments))
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; at once where rattler was used, whose threads may abort an interpreter as it ends."""
+    if "rattler" in sys.modules:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # whoever read it has gone
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(command: click.Command, arguments: list[str], name: str = "fpack") -> int:

@@ -22,7 +22,14 @@ Examples:
 
 @click.command(help=HELP)
 @click.option("--running", is_flag=True, help="Only runs that go on.")
-@click.option("--limit", default=20, show_default=True, metavar="N", help="At most so many; 0 is all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="At most so many; 0 is all.",
+)
 @options.root_option
 @options.json_option
 def command(running: bool, limit: int, root: str | None, as_json: bool) -> None:
@@ -30,7 +37,7 @@ def command(running: bool, limit: int, root: str | None, as_json: bool) -> None:
     from fpack.cli.states import COLOURS, duration
     from fpack.cli.table import print_table
 
-    rows = [row for runs in roots_here(root) for row in _rows(runs, limit)]
+    rows = [row for runs in roots_here(root) for row in _rows(runs, 0 if running else limit)]
     rows.sort(key=lambda row: row["created"], reverse=True)
     if running:
         rows = [row for row in rows if row["status"].startswith("running")]

@@ -64,12 +64,22 @@ def find_run(spec: str | None, root: str | None) -> tuple[Runs, str, str]:
     raise NotFoundError(f"there are several runs {spec}", why=where, hint="name one of these with `--root`")
 
 
+def _newest(runs: Runs, flow: str) -> list[tuple[float, str]]:
+    """A flow's newest run and when it began; none for a flow whose every launcher was killed too early."""
+    for run in runs.numbers(flow):
+        try:
+            return [(runs.read_run(flow, run).created, run)]
+        except NotFoundError:
+            continue
+    return []
+
+
 def _latest(roots: list[Runs]) -> tuple[Runs, str, str]:
     newest = [
-        (runs.read_run(flow, run).created, index, flow, run)
+        (created, index, flow, run)
         for index, runs in enumerate(roots)
         for flow in runs.flows()
-        for run in runs.numbers(flow)[:1]
+        for created, run in _newest(runs, flow)
     ]
     if not newest:
         raise NotFoundError("no run has been launched from here", hint="`fpack launch FLOW`")

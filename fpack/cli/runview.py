@@ -8,25 +8,13 @@ from fpack.cli.states import COLOURS, duration, run_state, task_state
 from fpack.cli.style import paint
 from fpack.cli.table import print_table
 from fpack.client.history import History, TaskState
-from fpack.errors import NotFoundError
 
 
 def run_data(history: History, step: str | None, task: str | None) -> dict[str, Any]:
     """The run as JSON, or one part of it; NotFoundError if it has no such step or task."""
     status = run_state(history.run, history.end)
-    tasks = [
-        state
-        for state in history.tasks
-        if (step is None or state.key.step == step) and (task is None or state.key.task == task)
-    ]
+    tasks = history.part(step, task)
     run = history.run
-    if step is not None and not tasks:
-        steps = ", ".join(dict.fromkeys(state.key.step for state in history.tasks))
-        part = f"task `{step}/{task}`" if task else f"step `{step}`"
-        raise NotFoundError(
-            f"run {run.flow}/{run.run} has no {part}",
-            hint=f"it ran {steps}" if steps else "it has run nothing yet",
-        )
     return {
         "v": 1,
         "flow": run.flow,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fpack.errors import NotFoundError
 from fpack.store.keys import TaskKey
 from fpack.store.records import Adoption, RunEnd, RunRecord, TaskRecord, Wave
 from fpack.store.runs import Runs
@@ -30,13 +31,28 @@ class History:
     end: RunEnd | None
     tasks: tuple[TaskState, ...]
 
-    def of_step(self, step: str) -> list[TaskState]:
-        return [task for task in self.tasks if task.key.step == step]
+    def part(self, step: str | None, task: str | None) -> list[TaskState]:
+        """The tasks of one step, or one of them; with None, all. NotFoundError if there is no such thing.
+
+        A step of the flow that the run has not come to yet has no tasks, which is no error.
+        """
+        found = [
+            each for each in self.tasks if step in (None, each.key.step) and task in (None, each.key.task)
+        ]
+        steps = [each["name"] for each in self.run.graph["steps"]]
+        if not found and ((step is not None and step not in steps) or task is not None):
+            what = f"task `{step}/{task}`" if task else f"step `{step}`"
+            raise NotFoundError(
+                f"run {self.run.flow}/{self.run.run} has no {what}",
+                hint=f"`fpack show {self.run.flow}/{self.run.run}` lists its steps and tasks",
+            )
+        return found
 
 
 def read_history(runs: Runs, flow: str, run: str) -> History:
     """All of a run's tasks in the order in which they were started; NotFoundError if there is no such run."""
     begun = runs.read_run(flow, run)
+    end = runs.read_end(flow, run)  # before the journal, which is whole once this is there
     states: dict[TaskKey, TaskState] = {}
     for entry in runs.read_journal(flow, run):
         if isinstance(entry, Adoption):
@@ -50,7 +66,7 @@ def read_history(runs: Runs, flow: str, run: str) -> History:
         TaskState(latest[key].key, latest[key], state.wave, state.adopted) if key in latest else state
         for key, state in states.items()
     ]
-    return History(begun, runs.read_end(flow, run), tuple(tasks))
+    return History(begun, end, tuple(tasks))
 
 
 def _latest_records(runs: Runs, flow: str, keys: list[TaskKey]) -> dict[TaskKey, TaskRecord]:

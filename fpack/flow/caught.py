@@ -18,4 +18,4 @@ class CaughtException:
     exception: BaseException | None = None
 
     def __str__(self) -> str:
-        return f"{self.type}: {self.message}" if self.type else self.message
+        return ": ".join(part for part in (self.type, self.message) if part)

@@ -29,8 +29,8 @@ Road = tuple[Open, ...]
 def check_graph(flow: str, steps: Mapping[str, Step], where: Location) -> list[DeclarationError]:
     """Everything that keeps these steps from being a flow; `where` is the class, for what has no line."""
     errors = _check_ends(flow, steps, where) + _check_targets(steps)
-    if errors:
-        return errors  # the walk below would only repeat them in other words
+    if errors or any(step.kind != "end" and not step.targets for step in steps.values()):
+        return errors  # the walk below would repeat them, or blame other steps for one that cannot be read
     cycle = _find_cycle(steps)
     if cycle:
         first = steps[cycle[0]]

@@ -6,12 +6,13 @@ other mistake of the flow when it is described (`fpack.flow.settings`), not one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fpack.flow.declare import Declared, decorate_flow, decorate_step, mark_step
 
 Number = int | float | str
+CondaPackages = Mapping[str, str] | Sequence[str]
 
 
 def step(function: Declared) -> Declared:
@@ -24,6 +25,8 @@ def pypi(
     /,
     *,
     packages: Mapping[str, str] | None = None,
+    file: str | None = None,
+    index: str | None = None,
     python: str | None = None,
     disabled: bool = False,
     **unknown: Any,
@@ -32,9 +35,11 @@ def pypi(
 
     `packages` maps a name to a version (`"1.7.2"`, `"1.7.*"`: exactly that) or a specifier (`">=2,<3"`);
     an empty string is any version. `python` is "3.12" or the like; without it, the launching one's X.Y.
+    `file` is a requirements.txt, pyproject.toml, uv.lock or pylock.toml beside the flow whose packages are
+    wanted as well, `index` an index (its URL, or its name) to be asked before the user's own.
     `disabled=True` takes the step out of the flow-level environment.
     """
-    values = {"packages": packages, "python": python, "disabled": disabled}
+    values = _pypi_values(packages, file, index, python, disabled)
     return decorate_step("pypi", function, values, unknown)
 
 
@@ -42,14 +47,23 @@ def conda(
     function: Declared | None = None,
     /,
     *,
-    packages: Mapping[str, str] | None = None,
-    libraries: Mapping[str, str] | None = None,
+    packages: CondaPackages | None = None,
+    libraries: CondaPackages | None = None,
+    file: str | None = None,
     python: str | None = None,
+    channels: Sequence[str] | None = None,
     disabled: bool = False,
     **unknown: Any,
 ) -> Any:
-    """Run the step in an environment of conda packages; `libraries` is an older name for `packages`."""
-    values = {"packages": packages, "libraries": libraries, "python": python, "disabled": disabled}
+    """Run the step in an environment of conda packages, Python among them.
+
+    `packages` maps a name to a version (`"2.2.3"`: exactly that) or a range (`">=2.2,<3"`), or lists match
+    specs (`"pytorch=2.7.*=*cuda*"`, `"channel::name"`); `libraries` is an older name for it. `channels` are
+    names or URLs, the first one first; without them, those of the project, or conda-forge. `file` is an
+    environment.yml beside the flow whose packages are wanted as well. `@pypi` on the same step adds packages
+    from PyPI to what conda gives.
+    """
+    values = _conda_values(packages, libraries, file, python, channels, disabled)
     return decorate_step("conda", function, values, unknown)
 
 
@@ -58,28 +72,60 @@ def pypi_base(
     /,
     *,
     packages: Mapping[str, str] | None = None,
+    file: str | None = None,
+    index: str | None = None,
     python: str | None = None,
     disabled: bool = False,
     **unknown: Any,
 ) -> Any:
     """Give every step of the flow packages from PyPI; a step's own `@pypi` goes over it, key by key."""
-    values = {"packages": packages, "python": python, "disabled": disabled}
+    values = _pypi_values(packages, file, index, python, disabled)
     return decorate_flow("pypi_base", flow, values, unknown)
+
+
+def _pypi_values(
+    packages: Mapping[str, str] | None,
+    file: str | None,
+    index: str | None,
+    python: str | None,
+    disabled: bool,
+) -> dict[str, Any]:
+    return {"packages": packages, "file": file, "index": index, "python": python, "disabled": disabled}
 
 
 def conda_base(
     flow: type | None = None,
     /,
     *,
-    packages: Mapping[str, str] | None = None,
-    libraries: Mapping[str, str] | None = None,
+    packages: CondaPackages | None = None,
+    libraries: CondaPackages | None = None,
+    file: str | None = None,
     python: str | None = None,
+    channels: Sequence[str] | None = None,
     disabled: bool = False,
     **unknown: Any,
 ) -> Any:
     """Give every step of the flow conda packages; a step's own `@conda` goes over it, key by key."""
-    values = {"packages": packages, "libraries": libraries, "python": python, "disabled": disabled}
+    values = _conda_values(packages, libraries, file, python, channels, disabled)
     return decorate_flow("conda_base", flow, values, unknown)
+
+
+def _conda_values(
+    packages: CondaPackages | None,
+    libraries: CondaPackages | None,
+    file: str | None,
+    python: str | None,
+    channels: Sequence[str] | None,
+    disabled: bool,
+) -> dict[str, Any]:
+    return {
+        "packages": packages,
+        "libraries": libraries,
+        "file": file,
+        "python": python,
+        "channels": channels,
+        "disabled": disabled,
+    }
 
 
 def resources(

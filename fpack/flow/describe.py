@@ -12,7 +12,8 @@ from fpack.flow.declare import Decoration, flow_decorations, is_step, step_decor
 from fpack.flow.graph import FlowGraph, Kind, Step
 from fpack.flow.parameter import TYPES, JSONType, Parameter, ParameterSpec, evaluate_default
 from fpack.flow.settings import check_arguments, step_settings
-from fpack.flow.source import StepSource, read_step
+from fpack.flow.source import StepSource, read_step, step_code
+from fpack.flow.sources import secret_urls
 
 RESERVED = frozenset({"next", "input", "index", "foreach_stack", "merge_artifacts"})
 """What FlowSpec itself defines, so that no step or parameter may take the name."""
@@ -50,8 +51,15 @@ def describe(flow: type, file: str, user: str = "") -> tuple[FlowGraph, list[Dec
         doc=(flow.__doc__ or "").strip(),
         parameters=tuple(parameters),
         steps={step.name: step for step in _in_order(steps)},
+        secret_urls=secret_urls(
+            [*base, *(each for function in _attributes(flow).values() for each in _decorations(function))]
+        ),
     )
     return graph, sorted(_once(errors), key=lambda error: error.where.line if error.where else 0)
+
+
+def _decorations(function: Any) -> list[Decoration]:
+    return step_decorations(function) if is_step(function) else []
 
 
 def _complaint(errors: list[DeclarationError]) -> Callable[[str, Location, str], None]:
@@ -92,7 +100,7 @@ def _describe_step(
     except DeclarationError as error:
         errors.append(error)
         # Keeping the step, without a way on, spares the user a second message about steps that point to it.
-        code = function.__code__
+        code = step_code(function)
         where = Location(code.co_filename, code.co_firstlineno)
         return Step(name, "linear", code.co_argcount == 2, (), None, "", where, **settings)
     if name in RESERVED:
@@ -181,7 +189,9 @@ def _describe_parameter(
         declared = type(default) if type(default) in TYPES else str
         if isinstance(default, (dict, list)) and parameter.separator is None:
             declared = JSONType
-    kind = TYPES.get(JSONType if isinstance(declared, JSONType) else declared)
+    if isinstance(declared, JSONType):
+        declared = JSONType
+    kind = TYPES.get(declared) if _hashable(declared) else None
     if kind is None:
         raise wrong(f"type {declared!r} is not supported", "str, int, float, bool or JSONType")
     spec = ParameterSpec(
@@ -197,6 +207,10 @@ def _describe_parameter(
     return ParameterSpec(**{**vars(spec), "default": _default(spec, default, wrong)})
 
 
+def _hashable(declared: Any) -> bool:
+    return getattr(type(declared), "__hash__", None) is not None
+
+
 def _default(spec: ParameterSpec, default: Any, wrong: Callable[[str, str], DeclarationError]) -> Any:
     """The default as the value that it stands for: text is read as the command line's would be."""
     if default is None:
@@ -204,7 +218,8 @@ def _default(spec: ParameterSpec, default: Any, wrong: Callable[[str, str], Decl
     if isinstance(default, str):
         return spec.convert(default)
     fits: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,)}
-    if spec.type in fits and (not isinstance(default, fits[spec.type])):
+    wanted = fits.get(spec.type, ())
+    if wanted and not (isinstance(default, wanted) and isinstance(default, bool) == (spec.type == "bool")):
         raise wrong(f"default {default!r} is no {spec.type}", f"give a default of type {spec.type}")
     if spec.type == "str" and spec.separator is None:
         raise wrong(f"default {default!r} is no text", "give `type=` as well, or a default that is text")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from fpack.errors import Location
@@ -76,7 +76,11 @@ class Step:
 
 @dataclass(frozen=True)
 class FlowGraph:
-    """A flow: its name, its file, its parameters, and its steps in the order in which they are reached."""
+    """A flow: its name, its file, its parameters, and its steps in the order in which they are reached.
+
+    `secret_urls` are the URLs of its indexes that have credentials, by what is left without them. They are
+    no part of the JSON, which run records keep.
+    """
 
     name: str
     file: str
@@ -85,9 +89,11 @@ class FlowGraph:
     parameters: tuple[ParameterSpec, ...]
     steps: Mapping[str, Step]
     stand_ins: tuple[str, ...] = ()
+    secret_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         data = asdict(self)
+        del data["secret_urls"]
         data["steps"] = list(data["steps"].values())
         return data
 

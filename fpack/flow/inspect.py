@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from fpack.errors import DeclarationErrors, FpackError, Location
 from fpack.flow.describe import describe
@@ -19,17 +19,19 @@ from fpack.flow.load import find_flow, import_flow_module
 from fpack.flow.standin import StandInFinder
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> NoReturn:
     """`FILE USER DESCRIPTOR [FLOW]`, as `fpack.packager.inspect` calls it."""
     file, user, descriptor, *name = arguments
     try:
-        answer: dict[str, Any] = {"graph": inspect_flow(file, user, name[0] if name else None).to_json()}
+        graph = inspect_flow(file, user, name[0] if name else None)
+        answer: dict[str, Any] = {"graph": graph.to_json(), "secret_urls": dict(graph.secret_urls)}
     except DeclarationErrors as error:
         answer = {"errors": [error_to_json(each) for each in error.errors]}
     except FpackError as error:
         answer = {"error": error_to_json(error)}
     with os.fdopen(int(descriptor), "w", encoding="utf-8") as out:
         json.dump(answer, out)
+    os._exit(0)  # whatever threads and exit functions the user's file has left
 
 
 def inspect_flow(file: str, user: str, name: str | None) -> FlowGraph:

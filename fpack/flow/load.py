@@ -12,6 +12,8 @@ from types import ModuleType
 from fpack.errors import FlowLoadError, Location
 from fpack.flow.spec import FlowSpec
 
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 
 def module_name(file: str) -> str:
     """The name under which a flow file is imported, hence under which its classes are pickled.
@@ -20,7 +22,7 @@ def module_name(file: str) -> str:
     unless that would put it before a module of Python's or of fpack's.
     """
     stem = os.path.splitext(os.path.basename(file))[0].replace(".", "_")
-    taken = stem in sys.stdlib_module_names or stem in ("fpack", "obstore", "zstandard")
+    taken = stem in sys.stdlib_module_names or stem in ("fpack", "obstore", "zstandard", "__main__")
     return f"{stem}_flow" if taken else stem
 
 
@@ -41,9 +43,7 @@ def check_file(file: str) -> None:
     folder = os.path.dirname(os.path.abspath(file))
     for shadow in ("fpack.py", os.path.join("fpack", "__init__.py")):
         path = os.path.join(folder, shadow)
-        if os.path.exists(path) and not os.path.samefile(
-            os.path.dirname(__file__), os.path.join(folder, "fpack/flow")
-        ):
+        if os.path.exists(path) and not os.path.samefile(os.path.dirname(path), _OURS):
             raise FlowLoadError(
                 f"{shadow} beside the flow hides fpack itself",
                 why=f"`import fpack` in {os.path.basename(file)} would import {path}",
@@ -70,13 +70,7 @@ def import_flow_module(file: str) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise _syntax_error(file, error) from None
-    except SystemExit as error:
-        raise FlowLoadError(
-            f"{os.path.basename(file)} ended Python while it was imported (exit code {error.code})",
-            hint='put what runs at the end of the file under `if __name__ == "__main__":`',
-            where=Location(file),
-        ) from None
-    except Exception as error:
+    except BaseException as error:
         raise _import_error(file, folder, error) from error
     return module
 
@@ -88,6 +82,7 @@ def find_flow(module: ModuleType, file: str, name: str | None = None) -> type[Fl
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, FlowSpec) and each.__module__ == module.__name__
     ]
+    flows = list(dict.fromkeys(flows))  # one that has two names is one
     leaves = [flow for flow in flows if not any(flow in other.__mro__[1:] for other in flows)]
     if name is not None:
         leaves = [flow for flow in flows if flow.__name__ == name]
@@ -117,7 +112,7 @@ def _syntax_error(file: str, error: SyntaxError) -> FlowLoadError:
     )
 
 
-def _import_error(file: str, folder: str, error: Exception) -> FlowLoadError:
+def _import_error(file: str, folder: str, error: BaseException) -> FlowLoadError:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -130,8 +125,12 @@ def _import_error(file: str, folder: str, error: Exception) -> FlowLoadError:
         hint = (
             f"import `{error.name}` inside the steps that use it, or add it to the environment of every step"
         )
+    what = f"cannot be imported: {type(error).__name__}" + (f": {error}" if str(error) else "")
+    if isinstance(error, SystemExit):
+        what = f"ended Python while it was imported (exit code {error.code})"
+        hint = 'put what runs at the end of the file under `if __name__ == "__main__":`'
     return FlowLoadError(
-        f"{os.path.basename(file)} cannot be imported: {type(error).__name__}: {error}",
+        f"{os.path.basename(file)} {what}",
         why=f"line {where.line}: {last.line}" if last else "",
         hint=hint or "mend what runs when the file is imported",
         where=where,

@@ -114,20 +114,29 @@ def _parse_bool(text: str) -> bool:
 
 def evaluate_default(parameter: Parameter, flow: str, user: str) -> Any:
     """The default's value; one that is a function is called with the flow's, user's and parameter's name."""
-    if callable(parameter.default):
-        context = SimpleNamespace(flow_name=flow, user_name=user, parameter_name=parameter.name, logger=print)
+    if not callable(parameter.default):
+        return parameter.default
+    context = SimpleNamespace(flow_name=flow, user_name=user, parameter_name=parameter.name, logger=print)
+    try:
         return parameter.default(context)
-    return parameter.default
+    except Exception as error:  # noqa: BLE001 - whatever the user's function does
+        raise ParameterError(
+            f"parameter `{parameter.name}`: its default function failed: {type(error).__name__}: {error}",
+            hint="it is called with one argument, the context, whenever the flow is looked at",
+        ) from None
 
 
 def resolve(
-    specs: tuple[ParameterSpec, ...], given: Mapping[str, str], variables: Mapping[str, str]
+    specs: tuple[ParameterSpec, ...],
+    given: Mapping[str, str],
+    variables: Mapping[str, str],
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The value of every parameter, by name.
 
-    What was `given` on the command line comes first, then the variables `FPACK_RUN_<NAME>` and
-    `METAFLOW_RUN_<NAME>`, then the default. ParameterError for one that is unknown, missing or of a wrong
-    type.
+    What was `given` on the command line comes first, then the value that the run had which this one goes on
+    from (`before`), then the variables `FPACK_RUN_<NAME>` and `METAFLOW_RUN_<NAME>`, then the default.
+    ParameterError for one that is unknown, missing or of a wrong type.
     """
     import difflib
 
@@ -138,7 +147,9 @@ def resolve(
             raise ParameterError(
                 f"this flow has no parameter `{name}`",
                 why=f"it has {', '.join(f'`{n}`' for n in known)}" if known else "it declares none",
-                hint=f"did you mean `--{close[0]}`?" if close else "`fpack show FLOW` lists them",
+                hint=f"did you mean `--{close[0]}`?"
+                if close
+                else "`fpack show FLOW` lists them, `fpack launch --help` all other options",
             )
     values: dict[str, Any] = {}
     for spec in specs:
@@ -146,7 +157,9 @@ def resolve(
         text = given.get(
             spec.name, variables.get(f"FPACK_RUN_{variable}", variables.get(f"METAFLOW_RUN_{variable}"))
         )
-        if text is not None:
+        if before and spec.name in before and spec.name not in given:
+            values[spec.name] = before[spec.name]
+        elif text is not None:
             values[spec.name] = spec.convert(text)
         elif spec.required:
             raise ParameterError(

@@ -5,15 +5,13 @@ from __future__ import annotations
 import difflib
 import keyword
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fpack.errors import DeclarationError, Location
 from fpack.flow.declare import Decoration
-from fpack.flow.environment import Environment
 from fpack.flow.graph import Catch, Resources, Retry
-
-Complain = Callable[[str, Location, str], None]
-"""Takes what is wrong, where, and the hint; the caller knows the step."""
+from fpack.flow.layers import Complain, merged_environment
 
 MOST_RETRIES = 5
 """Metaflow's bound: six attempts in all, one of which `@catch` may need."""
@@ -34,7 +32,7 @@ def step_settings(
         by_name[decoration.name] = decoration
         check_arguments(decoration, complain)
 
-    settings: dict[str, Any] = {"environment": _environment(by_name, base, complain)}
+    settings: dict[str, Any] = {}
     readers: dict[str, tuple[str, Callable[[Decoration, Complain], Any]]] = {
         "resources": ("resources", _resources),
         "retry": ("retry", _retry),
@@ -45,6 +43,9 @@ def step_settings(
     for name, (field, read) in readers.items():
         if name in by_name:
             settings[field] = read(by_name[name], complain)
+    environment = merged_environment(by_name, base, complain)
+    gpu = bool(environment and environment.uses_conda and settings.get("resources", Resources()).gpu)
+    settings["environment"] = replace(environment, gpu=gpu) if environment else None
     return settings
 
 
@@ -57,75 +58,6 @@ def check_arguments(decoration: Decoration, complain: Complain) -> None:
             decoration.where,
             f"did you mean `{close[0]}`?" if close else f"it has {', '.join(decoration.known)}",
         )
-
-
-def _environment(
-    own: Mapping[str, Decoration], base: Sequence[Decoration], complain: Complain
-) -> Environment | None:
-    packages: dict[str, dict[str, str]] = {"pypi": {}, "conda": {}}
-    pythons: dict[str, tuple[str, Decoration]] = {}
-    decisive: Decoration | None = None
-    layers = [*base, *(own[name] for name in ("conda", "pypi") if name in own)]
-    disabled = {name for name in ("pypi", "conda") if name in own and own[name].values["disabled"] is True}
-    for decoration in layers:
-        manager = decoration.name.removesuffix("_base")
-        if manager in disabled or decoration.values["disabled"] is True:
-            continue
-        for argument in ("libraries", "packages"):
-            packages[manager].update(_packages(decoration, argument, complain))
-        python = decoration.values["python"]
-        if python is not None and not isinstance(python, str):
-            complain(
-                f"`@{decoration.name}(python={python!r})` is no version",
-                decoration.where,
-                f'write it as text: python="{python}"',
-            )
-        elif python:
-            pythons[manager] = (python, decoration)
-        decisive = decoration
-    if decisive is None:
-        return None
-    versions = {version for version, _ in pythons.values()}
-    if len(versions) > 1:
-        (one, _), (other, decoration) = pythons["conda"], pythons["pypi"]
-        complain(
-            f"`@conda` asks for Python {one} and `@pypi` for Python {other}",
-            decoration.where,
-            "a step has one Python: give it in one place",
-        )
-    for name in sorted(packages["pypi"].keys() & packages["conda"].keys()):
-        if packages["pypi"][name] != packages["conda"][name]:
-            complain(
-                f"`@conda` asks for {name} {packages['conda'][name]} and `@pypi` for {name} "
-                f"{packages['pypi'][name]}",
-                decisive.where,
-                f"name {name} in one of them",
-            )
-    return Environment(packages["pypi"], packages["conda"], next(iter(versions), None), decisive.where)
-
-
-def _packages(decoration: Decoration, argument: str, complain: Complain) -> dict[str, str]:
-    given = decoration.values.get(argument)
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        complain(
-            f"`@{decoration.name}({argument}=...)` takes a dict, not {type(given).__name__}",
-            decoration.where,
-            f'{argument}={{"numpy": ">=2"}}',
-        )
-        return {}
-    good: dict[str, str] = {}
-    for name, version in given.items():
-        if not isinstance(name, str) or not isinstance(version, str):
-            complain(
-                f"`@{decoration.name}`: {name!r}: {version!r} is not a name and a version",
-                decoration.where,
-                f'versions are text: {{"{name}": "{version}"}}',
-            )
-        else:
-            good[name] = version
-    return good
 
 
 def _number(
@@ -201,7 +133,9 @@ def _variables(decoration: Decoration, complain: Complain) -> dict[str, str]:
     for name, value in given.items():
         if not name or "=" in name or "\0" in name:
             complain(
-                f"`@environment`: {name!r} is no name of a variable", decoration.where, "use letters, digits and _"
+                f"`@environment`: {name!r} is no name of a variable",
+                decoration.where,
+                "use letters, digits and _",
             )
         elif "\0" in str(value):
             complain(

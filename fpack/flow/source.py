@@ -6,6 +6,7 @@ import ast
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from fpack.errors import DeclarationError, Location
@@ -31,10 +32,24 @@ class StepSource:
     next: NextCall | None
 
 
+def step_code(function: Callable[..., Any]) -> CodeType:
+    """The code that the author wrote, below what decorators that use `functools.wraps` put around it."""
+    while (wrapped := getattr(function, "__wrapped__", None)) is not None:
+        function = wrapped
+    return function.__code__
+
+
 def read_step(name: str, function: Callable[..., Any]) -> StepSource:
     """Read one step; DeclarationError, with the line, when its `self.next` cannot be understood."""
-    code = function.__code__
+    code = step_code(function)
     node = _definition(code.co_filename, code.co_firstlineno)
+    if isinstance(node, ast.AsyncFunctionDef):
+        raise DeclarationError(
+            f"step `{name}` is `async`, and nothing would await it",
+            hint="write a plain `def`, and call `asyncio.run(...)` in it",
+            step=name,
+            where=Location(code.co_filename, node.lineno),
+        )
     if node is None:
         raise DeclarationError(
             f"the source of step `{name}` cannot be found",
@@ -57,7 +72,7 @@ def read_step(name: str, function: Callable[..., Any]) -> StepSource:
 
 def assignment_lines(function: Callable[..., Any], attribute: str) -> list[int]:
     """The lines of a step at which `self.<attribute>` is assigned, for a message about that artifact."""
-    code = function.__code__
+    code = step_code(function)
     node = _definition(code.co_filename, code.co_firstlineno)
     return [
         part.lineno
@@ -75,14 +90,14 @@ def _parse(file: str) -> ast.Module:
         return ast.parse(source.read(), file)
 
 
-def _definition(file: str, first_line: int) -> ast.FunctionDef | None:
+def _definition(file: str, first_line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """The function that starts at `first_line`, which is that of its first decorator."""
     try:
         tree = _parse(file)
     except (OSError, SyntaxError):
         return None
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             if start == first_line:
                 return node
@@ -108,11 +123,12 @@ def _next_call(node: ast.FunctionDef, step: str, file: str) -> NextCall | None:
     calls = list(_calls_of_next(node))
     if not calls:
         return None
-    last = node.body[-1]
-    if not (isinstance(last, ast.Expr) and last.value is calls[-1]):
-        raise _unclear(calls[0], step, file, "`self.next` is not the last statement of its step")
+    calls.sort(key=lambda call: (call.lineno, call.col_offset))
     if len(calls) > 1:
         raise _unclear(calls[0], step, file, "`self.next` is called more than once in its step")
+    last = node.body[-1]
+    if not (isinstance(last, ast.Expr) and last.value is calls[0]):
+        raise _unclear(calls[0], step, file, "`self.next` is not the last statement of its step")
     return _read_call(calls[0], step, file)
 
 
@@ -127,12 +143,16 @@ def _read_call(call: ast.Call, step: str, file: str) -> NextCall:
         targets.append(argument.attr)
     foreach: str | None = None
     for keyword in call.keywords:
+        if keyword.arg is None:
+            shown = ast.unparse(keyword.value)
+            raise _unclear(call, step, file, f"`self.next(..., **{shown})` is unknown")
         if keyword.arg != "foreach":
             what = "is not supported yet" if keyword.arg in ("num_parallel", "condition") else "is unknown"
             raise _unclear(call, step, file, f"`self.next(..., {keyword.arg}=...)` {what}")
-        if not (isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)):
+        name = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+        if not (isinstance(name, str) and name.isidentifier()):
             raise _unclear(call, step, file, '`foreach` takes the name of an artifact: `foreach="items"`')
-        foreach = keyword.value.value
+        foreach = name
     if not targets:
         raise _unclear(call, step, file, "`self.next()` names no step")
     if foreach is not None and len(targets) > 1:

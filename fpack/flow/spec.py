@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from fpack.flow.declare import is_step
 
+_ABSENT = object()
+
 
 @dataclass(frozen=True)
 class ForeachFrame:
@@ -106,7 +108,7 @@ class FlowSpec:
                 ) from None
             except TypeError:
                 raise TypeError(
-                    f"self.next(foreach={foreach!r}): `{foreach}` is a {type(items).__name__}, "
+                    f"self.next(foreach={foreach!r}): `{foreach}` is of type {type(items).__name__}, "
                     "which cannot be looped over"
                 ) from None
         object.__setattr__(self, "_fpack_transition", Transition(tuple(names), foreach, items))
@@ -137,8 +139,10 @@ class FlowSpec:
         raise AttributeError(f"flow `{type(self).__name__}` has no artifact `{name}` here")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        declared = getattr(type(self), name, None)
-        if declared is not None and not hasattr(declared, "__set__"):
+        if name in vars(FlowSpec) and not name.startswith("__"):
+            raise AttributeError(f"`{name}` is a name of FlowSpec's own: give the artifact another name")
+        declared = getattr(type(self), name, _ABSENT)
+        if declared is not _ABSENT and not hasattr(type(declared), "__set__"):
             if is_step(declared):
                 raise AttributeError(f"`{name}` is a step: give the artifact another name")
             if not callable(declared):
@@ -160,5 +164,5 @@ def _become_command_line(file: str) -> None:
     """Replace this process, which has the user's modules in it, by a clean one for `file`'s commands."""
     sys.stdout.flush()
     sys.stderr.flush()
-    boot = "import sys; del sys.path[0]; from fpack.cli.flowfile import main; main()"
+    boot = "import sys; sys.path = [*filter(None, sys.path)]; from fpack.cli.flowfile import main; main()"
     os.execv(sys.executable, [sys.executable, "-c", boot, os.path.abspath(file), *sys.argv[1:]])

@@ -31,6 +31,15 @@ class StandInUsedError(RuntimeError):
         )
 
 
+class StandInAttributeError(AttributeError):
+    """A special attribute, as `__version__`, of a module that is not here."""
+
+    def __init__(self, name: str) -> None:
+        module = name.partition(".")[0]
+        super().__init__(f"`{name}` is looked at, but {module} is not installed here")
+        self.fpack_hint = f"use {module} inside the steps, or install it for the Python that runs fpack"
+
+
 class StandIn:
     """An attribute of a missing module: it can be named, called, subclassed and used as a decorator."""
 
@@ -39,7 +48,7 @@ class StandIn:
 
     def __getattr__(self, attribute: str) -> StandIn:
         if attribute.startswith("__") and attribute.endswith("__"):
-            raise AttributeError(attribute)
+            raise StandInAttributeError(f"{self._fpack_name}.{attribute}")
         return StandIn(f"{self._fpack_name}.{attribute}")
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
@@ -50,6 +59,12 @@ class StandIn:
 
     def __getitem__(self, key: Any) -> StandIn:
         return StandIn(f"{self._fpack_name}[...]")  # generics: `torch.Tensor[int]`
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        return None  # settings: `plt.rcParams["figure.dpi"] = 100`
+
+    def __delitem__(self, key: Any) -> None:
+        return None
 
     def __or__(self, other: Any) -> StandIn:
         return self  # unions in annotations
@@ -84,7 +99,6 @@ for _action, _names in {
     "compared": "lt le gt ge",
     "looked at": "bool",
     "turned into a path or bytes": "fspath bytes",
-    "changed": "setitem delitem",
 }.items():
     for _name in _names.split():
         setattr(StandIn, f"__{_name}__", _refuse(_action))
@@ -93,7 +107,7 @@ for _action, _names in {
 class _StandInModule(ModuleType):
     def __getattr__(self, attribute: str) -> StandIn:
         if attribute.startswith("__") and attribute.endswith("__"):
-            raise AttributeError(attribute)
+            raise StandInAttributeError(f"{self.__name__}.{attribute}")
         return StandIn(f"{self.__name__}.{attribute}")
 
 
@@ -125,12 +139,18 @@ class StandInFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def _imported_by_user(self) -> bool:
         frame = sys._getframe(2)
-        while frame.f_back is not None and "importlib" in frame.f_code.co_filename:
+        while frame.f_back is not None and _is_importlib(frame.f_code):
+            if frame.f_code.co_name == "find_spec":  # `importlib.util.find_spec`: a question, no import
+                return False
             frame = frame.f_back
         code: CodeType = frame.f_code
-        return os.path.realpath(code.co_filename).startswith(self.folder) and not _is_guarded(
-            code.co_filename, frame.f_lineno
-        )
+        path = os.path.realpath(code.co_filename)
+        mine = path.startswith(self.folder) and "site-packages" not in path[len(self.folder) :].split(os.sep)
+        return mine and not _is_guarded(code.co_filename, frame.f_lineno)
+
+
+def _is_importlib(code: CodeType) -> bool:
+    return code.co_filename.startswith("<frozen importlib") or "importlib" in code.co_filename.split(os.sep)
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,7 +14,8 @@ import pickle
 import struct
 import sys
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from itertools import accumulate
 from typing import Any
 
@@ -83,9 +84,9 @@ def encode(value: object) -> Content:
 
     sink = _Sink()
     pickler = pickle.Pickler(sink, protocol=5, buffer_callback=inside)
-    ndarray = getattr(sys.modules.get("numpy"), "ndarray", None)
-    if ndarray is not None:
-        pickler.dispatch_table = {**copyreg.dispatch_table, ndarray: _reduce_array}
+    numpy = sys.modules.get("numpy")  # a value can hold arrays only where numpy has been imported
+    if hasattr(numpy, "ndarray"):
+        pickler.dispatch_table = {**copyreg.dispatch_table, **_numpy_reducers(numpy)}
     try:
         pickler.dump(value)
     except MemoryError:
@@ -100,6 +101,20 @@ def encode(value: object) -> Content:
         pieces += (bytes(-position % _ALIGN), view)
         position += -position % _ALIGN + view.nbytes
     return Content(pieces)
+
+
+@cache
+def _numpy_reducers(numpy: Any) -> dict[type, Callable[[Any], Any]]:
+    plain = {type(numpy.dtype(code)): partial(_reduce_dtype, numpy.dtype) for code in "?bhilqBHILQefdFDO"}
+    return {numpy.ndarray: _reduce_array, **plain}
+
+
+def _reduce_dtype(kind: Any, dtype: Any) -> Any:
+    """Reduce a numpy dtype to its name, which gives back the one of that name, where numpy would make a copy.
+
+    So what is loaded shares its dtypes as what was saved did, and its content is the same when saved again.
+    """
+    return dtype.__reduce_ex__(5) if dtype.metadata else (kind, (dtype.str,))
 
 
 def _reduce_array(array: Any) -> Any:

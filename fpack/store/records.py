@@ -100,7 +100,7 @@ class Failure:
         return cls(data["type"], data["message"], data["traceback"], where and tuple(where))
 
     def __str__(self) -> str:
-        return f"{self.type}: {self.message}" if self.type else self.message
+        return ": ".join(part for part in (self.type, self.message) if part)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fpack.errors import ArtifactError, Location
+from fpack.errors import ArtifactError, FpackError, Location, StoreError
 from fpack.flow.current import current
 from fpack.flow.graph import Step
 from fpack.flow.load import find_flow, import_flow_module
@@ -25,16 +25,16 @@ from fpack.store.records import Failure, Onward, RunRecord, TaskRecord
 from fpack.store.root import Root
 from fpack.store.runs import Runs
 from fpack.task.alarm import alarm
-from fpack.task.failure import caught, failure_of
+from fpack.task.failure import caught, failure_of, format_exception
 from fpack.task.order import RunContext, TaskOrder
 from fpack.task.view import ArtifactView, Past, bare_instance, join_inputs
 
 
-class ForeachError(ValueError):
+class ForeachError(FpackError):
     """A foreach that cannot be run."""
 
 
-class TransitionError(RuntimeError):
+class TransitionError(FpackError):
     """A step went on otherwise than its source says."""
 
 
@@ -50,7 +50,11 @@ def execute(context: RunContext, order: TaskOrder) -> bool:
         failure = failure_of(error, context.file)
         sys.stderr.write(failure.traceback)
         record = attempt.record("failed", started, {}, None, failure)
-    runs.add_record(context.run.flow, record)
+    try:
+        runs.add_record(context.run.flow, record)
+    except StoreError as error:  # the launcher will say that the task left no result; this says why
+        sys.stderr.write(format_exception(error))
+        return False
     return record.status == "done"
 
 
@@ -111,7 +115,10 @@ class Attempt:
         if asked != (self.step.targets, self.step.foreach):
             raise TransitionError(
                 f"step `{self.step.name}` went on to {_shown(*asked)}, "
-                f"but its source says {_shown(self.step.targets, self.step.foreach)}"
+                f"but its source says {_shown(self.step.targets, self.step.foreach)}",
+                hint="say `self.next` once, in the step itself, as its last statement",
+                step=self.step.name,
+                where=self.step.where,
             )
         return transition
 
@@ -125,8 +132,10 @@ class Attempt:
         items = transition.items if fixed else list(transition.items)
         if not len(items):
             raise ForeachError(
-                f"step `{self.step.name}` is a foreach over `{transition.foreach}`, which is empty: "
-                f"there is nothing to run `{transition.targets[0]}` on"
+                f"`{transition.foreach}` is empty: there is nothing to run `{transition.targets[0]}` on",
+                hint=f"give `{transition.foreach}` at least one item",
+                step=self.step.name,
+                where=self._assigned(transition.foreach),
             )
         ref = self._save_one(transition.foreach, items)
         return Onward(transition.targets, transition.foreach, len(items), ref)
@@ -140,18 +149,20 @@ class Attempt:
         try:
             return self.blobs.save(value)
         except ArtifactError as error:
-            flow = find_flow(
-                sys.modules[self.context.run.graph["module"]], self.context.file, self.context.run.flow
-            )
-            lines = assignment_lines(getattr(flow, self.step.name), name)
-            where = Location(self.step.where.file, lines[-1] if lines else self.step.where.line)
             raise ArtifactError(
-                f"artifact `{name}` of step `{self.step.name}` cannot be saved ({where}): {error.what}",
+                f"artifact `{name}` of step `{self.step.name}` cannot be saved",
                 why=error.why,
                 hint=error.hint,
                 step=self.step.name,
-                where=where,
+                where=self._assigned(name),
             ) from None
+
+    def _assigned(self, name: str) -> Location:
+        """The last line at which the step assigns an artifact; that of the step where it does not."""
+        module = sys.modules[self.context.run.graph["module"]]
+        flow = find_flow(module, self.context.file, self.context.run.flow)
+        lines = assignment_lines(getattr(flow, self.step.name), name)
+        return Location(self.step.where.file, lines[-1] if lines else self.step.where.line)
 
     def record(
         self,

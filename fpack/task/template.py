@@ -107,6 +107,8 @@ class Template:
         pid = os.fork()
         if pid == 0:
             self._become_task(order, descriptors)
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)  # whoever is first: nobody is to be told of it before it has its group
         self.running.add(pid)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -139,7 +141,7 @@ class Template:
     def _become_task(self, data: dict[str, Any], descriptors: list[int]) -> NoReturn:
         code = 1
         try:
-            os.setsid()  # a group of its own, so that what the step starts can be stopped with it
+            os.setpgid(0, 0)  # a group of its own, so that what the step starts can be stopped with it
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
@@ -167,6 +169,9 @@ def run_task(context: RunContext, order: TaskOrder) -> int:
 
     faulthandler.enable()
     gc.unfreeze()
+    # Processes that the task starts find the flow's own modules, too.
+    path = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), os.path.dirname(context.file)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(part for part in path if part)
     if "numpy.random" in sys.modules:  # its global generator, unlike Python's own, does not notice a fork
         sys.modules["numpy.random"].seed()
     return 0 if execute(context, order) else 1
@@ -203,7 +208,10 @@ def _exec_task(context: RunContext, order: TaskOrder) -> NoReturn:
     handover.write(json.dumps({"context": context.to_json(), "order": order.to_json()}).encode())
     handover.seek(0)
     os.set_inheritable(handover.fileno(), True)
-    boot = "import sys; sys.path[0] = sys.argv[1]; from fpack.task.template import main_exec; main_exec()"
+    boot = (
+        "import sys; sys.path = [sys.argv[1], *filter(None, sys.path)]; "
+        "from fpack.task.template import main_exec; main_exec()"
+    )
     runtime = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     os.execv(sys.executable, [sys.executable, "-u", "-c", boot, runtime, str(handover.fileno())])
 

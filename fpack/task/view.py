@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fpack.errors import StoreError
+from fpack.errors import ArtifactError, StoreError
 from fpack.flow.inputs import Inputs
 from fpack.flow.spec import FlowSpec, ForeachFrame
 from fpack.store.blobs import Blobs, Ref
@@ -33,7 +33,12 @@ class ArtifactView:
         self._frames: list[ForeachFrame] | None = None
 
     def load(self, name: str) -> Any:
-        return self._blobs.load(self._refs[name])
+        ref = self._refs[name]
+        try:
+            return self._blobs.load(ref)
+        except ArtifactError as error:
+            what = f"artifact `{name}` cannot be loaded: {error.what}"
+            raise ArtifactError(what, why=error.why, hint=error.hint) from error
 
     def refs(self) -> Mapping[str, Ref]:
         return self._refs
