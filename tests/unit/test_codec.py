@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,7 +211,6 @@ def test_dtypes() -> None:
 
 def test_frames_of_pandas() -> None:
     """A DataFrame with numbers, strings, categories, times and gaps comes back equal and writable."""
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(
         {
             "number": np.arange(5000) / 7,
