@@ -63,9 +63,13 @@ class Drive:
     _running: dict[TaskKey, _Task] = field(default_factory=dict)
 
     def go(self, entries: Iterable[Wave | Adoption]) -> RunEnd:
-        """Run these waves and what follows from them; the run's end is written down, and returned."""
+        """Run these waves and what follows from them; the run's end is written down, and returned.
+
+        The run began with these entries: they are in its journal already.
+        """
         for entry in entries:
-            self._enter(entry)
+            self._entries += 1
+            self._take(entry)
         killed_at: float | None = None
         asked = 0
         while self._waiting or self._running:
@@ -89,9 +93,12 @@ class Drive:
         return end
 
     def _enter(self, entry: Wave | Adoption) -> None:
-        """Write a decision down, and take it into account."""
+        """Write a decision down, and act upon it."""
         self._entries += 1
         self.runs.add_wave(self.flow, self.run, self._entries, entry)
+        self._take(entry)
+
+    def _take(self, entry: Wave | Adoption) -> None:
         if isinstance(entry, Adoption):
             return
         step = self.graph.steps[entry.step]

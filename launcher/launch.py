@@ -44,7 +44,7 @@ def launch(
     ready = prepare(project, options, inspection, emit)
     scheduler = Scheduler(ready.graph)
     entries = _first_entries(ready, options, scheduler)
-    run = ready.runs.begin(_run_record(project, options, ready))
+    run = ready.runs.begin(_run_record(project, options, ready), entries)
     _announce(run, entries, emit)
     context = RunContext(ready.runs.root.url, os.path.abspath(options.flow_file), run)
     backend = LocalBackend(

@@ -105,6 +105,6 @@ def _interpreters(
         emit=emit,
     )
     cache = cache_folder(project.variables)
-    prefixes = realize_flow(locked, cache=cache, offline=options.offline, emit=emit)
+    prefixes = realize_flow(graph, locked, cache=cache, offline=options.offline, emit=emit)
     interpreters |= {step: Interpreter(prefix.python, prefix) for step, prefix in prefixes.items()}
     return interpreters, {step: prefix.path.name for step, prefix in prefixes.items()}

@@ -34,11 +34,16 @@ _READS_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class CondaWork:
-    """One request to solve. Versions in `pins` are kept where it allows; `folder` is the flow's."""
+    """One request to solve. Packages in `pins` are kept where it allows; `folder` is the flow's.
+
+    With `other_builds` their versions are kept alone: they were solved for another machine, and a build for a
+    machine without a GPU would stay although there is one now.
+    """
 
     request: EnvironmentRequest
     pins: tuple[Package, ...]
     folder: Path
+    other_builds: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,15 +102,23 @@ class _Solver:
         sources = [channel_source(channel, work.folder) for channel in request.channels]
         asked: dict[str, Any] = {"sources": sources, "platforms": [request.platform, "noarch"]}
         python = f"=={request.python}" if request.python.count(".") > 1 else f"{request.python}.*"
+        asked_of_solver: dict[str, Any] = {
+            **asked,
+            "specs": [MatchSpec(spec) for spec in (*request.conda, f"python {python}")],
+            "gateway": self._gateway,
+            "virtual_packages": [_virtual(text) for text in request.virtual],
+            "timeout": _PATIENCE,
+        }
         try:
-            return await solve(
-                **asked,
-                specs=[MatchSpec(spec) for spec in (*request.conda, f"python {python}")],
-                gateway=self._gateway,
-                locked_packages=await self._records_of(work.pins, asked),
-                virtual_packages=[_virtual(text) for text in request.virtual],
-                timeout=_PATIENCE,
-            )
+            if not work.other_builds:
+                return await solve(
+                    **asked_of_solver, locked_packages=await self._records_of(work.pins, asked)
+                )
+            try:
+                versions = [MatchSpec(f"{pin.name} =={pin.version}") for pin in work.pins]
+                return await solve(**asked_of_solver, constraints=versions)
+            except SolverError:
+                return await solve(**asked_of_solver)
         except (SolverError, GatewayError) as error:
             catalogue = Catalogue(self._gateway, sources, request.platform)
             raise await explain_conda_error(error, request, catalogue, offline=self._offline)

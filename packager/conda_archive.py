@@ -22,7 +22,11 @@ from typing import IO, Any
 import zstandard
 
 from fpack.packager.archive import check_size, refusal, safe_link, safe_path
+from fpack.packager.cache import write_whole
 from fpack.packager.lockfile import Package
+
+_FORMAT = 1
+"""Of what is kept of an archive: raised when there is more to check."""
 
 _BLOCK = 1024 * 1024
 _LARGEST_WINDOW = 1 << 31
@@ -66,8 +70,7 @@ def read_contents(path: Path, package: Package) -> CondaContents:
     try:
         found = _Found()
         for file, prefix in _tars(path):
-            with file:
-                found.add_all(file, prefix, path.stat().st_size)
+            found.add_all(file, prefix, path.stat().st_size)
         return _contents(found, package)
     except (ValueError, KeyError, TypeError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
         why = f"its metadata lacks {error}" if isinstance(error, KeyError) else f"it has {error}"
@@ -76,6 +79,30 @@ def read_contents(path: Path, package: Package) -> CondaContents:
         if isinstance(error, OSError) and error.errno:
             raise
         raise refusal(f"{package.name} {package.version}", f"it cannot be unpacked: {error}")
+
+
+def known_contents(path: Path, package: Package) -> CondaContents:
+    """`read_contents`, which reads all of an archive, done once: its outcome is kept beside the archive.
+
+    Only for an archive that is named after its sha256: what was found in one must hold for it forever.
+    """
+    kept = path.with_name(f"{path.name}.contents-{_FORMAT}.json")
+    key = [package.name, package.version, package.build]
+    try:
+        found = json.loads(kept.read_bytes())
+        if found["package"] == key:
+            return CondaContents(found["index"], found["files"], tuple(found["commands"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    contents = read_contents(path, package)
+    found = {
+        "package": key,
+        "index": contents.index,
+        "files": contents.files,
+        "commands": contents.commands,
+    }
+    write_whole(kept, json.dumps(found))
+    return contents
 
 
 @dataclass

@@ -16,11 +16,12 @@ _SECONDS = 120
 """For one request from its start to its end, so that a server that has gone silent does not hang a launch."""
 
 
-def open_client(access: ChannelAccess) -> Client:
+def open_client(access: ChannelAccess, seconds: int = _SECONDS) -> Client:
     """A client that finds credentials in `access`, in `RATTLER_AUTH_FILE` and in the keyring.
 
     It is `Client.default_client` with two more layers: a mirror, or a URL with a token in its path, is asked
-    in the place of the URL that locks show; and passwords go into a header, never into a URL.
+    in the place of the URL that locks show; and passwords go into a header, never into a URL. `seconds` is
+    the longest that one request may take from its start to its end.
     """
     from rattler.networking import Client
     from rattler.networking.middleware import (
@@ -34,7 +35,7 @@ def open_client(access: ChannelAccess) -> Client:
     )
 
     if not access.mirrors and not access.headers:
-        return Client.default_client(_RETRIES, timeout=_SECONDS)
+        return Client.default_client(_RETRIES, timeout=seconds)
     mirrors = {base_url(name): [f"{url}/" for url in urls] for name, urls in access.mirrors.items()}
     return Client(
         [
@@ -46,7 +47,7 @@ def open_client(access: ChannelAccess) -> Client:
             GCSMiddleware(),
             S3Middleware(),
         ],
-        timeout=_SECONDS,
+        timeout=seconds,
     )
 
 

@@ -141,7 +141,7 @@ def _explain_gateway(text: str, request: EnvironmentRequest, *, offline: bool) -
             why=f"locking for {request.platform} needs it",
             hint="run once with the network (unset FPACK_OFFLINE)",
         )
-    if "could not find subdir" in text:
+    if "could not find subdir" in text or (place.startswith("file:") and "No such file" in text):
         return SolveError(
             f"there is no conda channel {place.rstrip('/')}",
             why=text.partition("\n")[0],

@@ -17,6 +17,7 @@ def cut_tree(text: str) -> str:
     """
     kept: list[str] = []
     counts: dict[int, int] = {}
+    said: dict[int, set[str]] = {}
     hidden_below: int | None = None
     for line in text.strip().splitlines():
         branch = _BRANCH.fullmatch(line)
@@ -25,6 +26,12 @@ def cut_tree(text: str) -> str:
             continue
         hidden_below = None
         counts = {level: count for level, count in counts.items() if level <= depth}
+        said = {level: texts for level, texts in said.items() if level <= depth}
+        text_here = branch.group(3) if branch else line
+        if text_here in said.setdefault(depth, set()):
+            hidden_below = depth
+            continue
+        said[depth].add(text_here)
         counts[depth] = counts.get(depth, 0) + 1
         if branch and counts[depth] > _MOST_SIBLINGS and depth > 0:
             if counts[depth] == _MOST_SIBLINGS + 1:

@@ -38,7 +38,7 @@ class Downloader:
         no such file any more.
         """
         if urlsplit(url).scheme == "file":
-            _copy(url, to)
+            copy_file(url, to)
             return
         with to.open("wb") as file:
             for tried in range(1, _TRIES + 1):
@@ -107,14 +107,7 @@ class Downloader:
         return self._indexes.settings.get(name) or self._env.get(name, "")
 
 
-def _proxied(proxy: str, how: dict[str, Any]) -> urllib3.ProxyManager:
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    headers = urllib3.make_headers(proxy_basic_auth=login) if parts.username else None
-    return urllib3.ProxyManager(_plain(parts.geturl()), proxy_headers=headers, **how)
-
-
-def _copy(url: str, to: Path) -> None:
+def copy_file(url: str, to: Path) -> None:
     """Copy the file behind a `file://` URL: the original may be changed while the copy is used."""
     source = Path(unquote(urlsplit(url).path))
     try:
@@ -128,6 +121,13 @@ def _copy(url: str, to: Path) -> None:
     with file, to.open("wb") as copy:
         while block := file.read(_BLOCK):
             copy.write(block)
+
+
+def _proxied(proxy: str, how: dict[str, Any]) -> urllib3.ProxyManager:
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    headers = urllib3.make_headers(proxy_basic_auth=login) if parts.username else None
+    return urllib3.ProxyManager(_plain(parts.geturl()), proxy_headers=headers, **how)
 
 
 def _plain(url: str) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from fpack.errors import DeclarationError, DeclarationErrors
 from fpack.events import Emit
 from fpack.flow.graph import FlowGraph
-from fpack.packager.channels import CondaSettings, conda_settings
+from fpack.packager.channels import ChannelAccess, CondaSettings, channel_access, conda_settings
+from fpack.packager.indexes import user_indexes
 from fpack.packager.lock import LockedEnvironment, lock_environments
 from fpack.packager.lockwork import Upgrade
+from fpack.packager.own_indexes import PypiSettings, declared_url, pypi_settings
 from fpack.packager.platforms import host_platform
 from fpack.packager.project import find_project
 from fpack.packager.realize import Prefix, realize
@@ -29,6 +30,12 @@ def project_settings(graph: FlowGraph) -> CondaSettings:
     return conda_settings(project.settings, project.folder / "pyproject.toml")
 
 
+def pypi_project(graph: FlowGraph) -> PypiSettings:
+    """What the project around the flow says of package indexes."""
+    project = find_project(Path(graph.file).absolute().parent, os.environ)
+    return pypi_settings(project.settings, project.folder / "pyproject.toml")
+
+
 def named_requests(graph: FlowGraph, steps: Collection[str] | None = None) -> list[NamedRequest]:
     """One request for each distinct environment of these steps (default: of all), in their order."""
     groups: dict[str, list[str]] = {}
@@ -37,12 +44,23 @@ def named_requests(graph: FlowGraph, steps: Collection[str] | None = None) -> li
             content = json.dumps({**step.environment.to_json(), "where": None}, sort_keys=True)
             groups.setdefault(content, []).append(step.name)
     requests = []
+    pypi = pypi_project(graph) if groups else PypiSettings()
     for names in groups.values():
         environment = graph.steps[names[0]].environment
         assert environment is not None
-        if environment.uses_conda and not environment.channels:
-            environment = replace(environment, channels=project_settings(graph).channels)
-        requests.append(NamedRequest(f"{graph.name}-{names[0]}", graph.name, tuple(names), environment))
+        channels = project_settings(graph).channels if environment.uses_conda else ()
+        requests.append(
+            NamedRequest(
+                f"{graph.name}-{names[0]}",
+                graph.name,
+                tuple(names),
+                environment,
+                folder=Path(graph.file).absolute().parent,
+                project_channels=channels,
+                index=declared_url(environment.index, graph.secret_urls, pypi, environment.where),
+                project=pypi,
+            )
+        )
     return requests
 
 
@@ -87,8 +105,15 @@ def lock_flow(
     return {step: locked[request.name] for request in requests for step in request.steps}
 
 
+def flow_channels(graph: FlowGraph) -> ChannelAccess:
+    """How the conda channels of the flow are reached; ConfigError when a variable that one needs is not set."""
+    settings = project_settings(graph)
+    declared = [channel for request in named_requests(graph) for channel in request.channels]
+    return channel_access([*declared, *settings.channels], settings)
+
+
 def realize_flow(
-    locked: Mapping[str, LockedEnvironment], *, cache: Path, offline: bool, emit: Emit
+    graph: FlowGraph, locked: Mapping[str, LockedEnvironment], *, cache: Path, offline: bool, emit: Emit
 ) -> dict[str, Prefix]:
     """The prefix of each step's environment on this machine, by the step's name."""
     platform = host_platform()
@@ -97,6 +122,14 @@ def realize_flow(
     for step, each in locked.items():
         name = each.lock.environment_id(platform)
         if name not in known:
-            known[name] = realize(each.lock, platform, cache=cache, offline=offline, emit=emit)
+            known[name] = realize(
+                each.lock,
+                platform,
+                cache=cache,
+                offline=offline,
+                indexes=each.own.over(user_indexes()),
+                channels=lambda: flow_channels(graph),
+                emit=emit,
+            )
         prefixes[step] = known[name]
     return prefixes

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from fpack.packager.uv import default_index
 
-_UV_INDEX_SETTINGS = (
+UV_INDEX_SETTINGS = (
     "UV_DEFAULT_INDEX",
     "UV_INDEX",
     "UV_INDEX_URL",
@@ -60,7 +60,7 @@ def user_indexes(
     """The indexes that this user installs from: `UV_*` if he set one, pip's configuration otherwise."""
     pip = read_pip_settings(pip_files(env), env)
     network = _network_settings(pip, env)
-    own = {name: env[name] for name in _UV_INDEX_SETTINGS if env.get(name)}
+    own = {name: env[name] for name in UV_INDEX_SETTINGS if env.get(name)}
     if own:
         return Indexes({**network, **own})
     return _translate(pip, network, default_index)

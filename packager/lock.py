@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fpack.errors import FpackError, LockFileError, LockStaleError
@@ -33,6 +33,7 @@ from fpack.packager.lockfile import Lock
 from fpack.packager.lockfolder import place, read_folder, unused_files
 from fpack.packager.lockformat import format_lock
 from fpack.packager.lockwork import LockWork, Upgrade, lock_work
+from fpack.packager.own_indexes import OwnIndexes
 from fpack.packager.platforms import default_platforms, known_platforms
 from fpack.packager.request import NamedRequest
 from fpack.packager.solving import Solved, SolveOptions, solve_all
@@ -47,6 +48,7 @@ class LockedEnvironment:
     path: Path
     reason: str = ""
     changes: tuple[Change, ...] = ()
+    own: OwnIndexes = field(default_factory=OwnIndexes)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def lock_environments(
             failures.append(solution)
             continue
         result = _settle(each, solution, emit, frozen=frozen)
-        locked.update({request.name: result for request in each.place.requests})
+        locked.update(
+            {request.name: replace(result, own=request.own_indexes) for request in each.place.requests}
+        )
     if failures:
         for other in failures[1:]:
             emit(Event("lock.failed", f"{other.step}: {other.what}", "warning"))

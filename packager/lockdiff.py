@@ -86,6 +86,12 @@ def reason(old: Asked, request: EnvironmentRequest) -> str:
     return "new platform" if request.platform not in old.request_ids else "asked in another way by this fpack"
 
 
+def assumes_otherwise(old: Asked, request: EnvironmentRequest) -> bool:
+    """Whether `old` was solved for a machine that is not that of `request`: without a GPU, for one."""
+    before = _assumed(old.assumes, request.platform)
+    return request.platform in old.request_ids and before != _assumed(request.assumes)
+
+
 def _by_name(packages: Iterable[Package]) -> dict[str, Package]:
     return {package.name: package for package in packages}
 

@@ -62,7 +62,7 @@ def _canonical(wanted: str) -> str:
     version, build = _split(wanted)
     version = fields.get("version", version)
     build = fields.get("build", build)
-    version = _version(version, is_exact=bool(build))
+    version = _version(version, is_exact=bool(build) and not re.search("[,|]", version))
     if build and not _BUILD.fullmatch(build):
         raise ValueError(f"{build!r} is no build")
     number = f'[build_number="{fields["build_number"]}"]' if "build_number" in fields else ""
@@ -77,7 +77,7 @@ def _split(wanted: str) -> tuple[str, str]:
     joined = re.sub(r"([=<>!~])\s+", r"\1", joined)
     version, _, build = joined.partition(" ")
     if not build:
-        match = re.fullmatch(r"([=<>!~]*[^=<>!~]+)=([^=]+)", version)
+        match = re.fullmatch(r"([=<>!~]*[^=<>!~]*[^=<>!~,|])=([^=]+)", version)
         if match:
             version, build = match.groups()
     return version, build.strip()
@@ -102,7 +102,8 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _version(text: str, *, is_exact: bool) -> str:
-    """`text` with its clauses in order: a bare version is `==`, `=1.2` is `1.2.*` unless a build follows."""
+    """`text` with its clauses in order: a bare version is `==`, `=1.2` is `1.2.*` unless it `is_exact`, which
+    one version with a build is."""
     if text.strip() in ("", "*", "None", "=*", "==*"):
         return ""
     either = ("".join(part.split()) for part in text.split("|"))

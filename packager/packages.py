@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -27,6 +28,7 @@ Fetch = Callable[[str, Path], None]
 _FETCHERS = 8
 _SUFFIXES = (".whl", ".conda", ".tar.bz2")
 _BLOCK = 1024 * 1024
+_A_DAY = 24 * 60 * 60
 
 
 class PackageFiles:
@@ -43,6 +45,7 @@ class PackageFiles:
         locked, `NetworkError` where one cannot be fetched; `OSError` where the disk does not take it.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
         return each([partial(self._one, package, fetch) for package in packages], workers=_FETCHERS)
 
     def missing(self, packages: Sequence[Package]) -> list[Package]:
@@ -74,6 +77,13 @@ class PackageFiles:
                 os.unlink(temporary)
             raise
         return place
+
+    def _sweep(self) -> None:
+        """Remove what fetches that were killed left, a day ago or earlier: none takes that long."""
+        for left in self._folder.glob(".*"):
+            with suppress(OSError):
+                if left.stat().st_mtime < time.time() - _A_DAY:
+                    left.unlink()
 
     def _place(self, package: Package) -> Path:
         """Where the file of `package` belongs. The suffix is kept: it says what kind of archive it is."""

@@ -50,6 +50,10 @@ def solve_pypi(
         python = ["--python", sys.executable, "--python-version", request.python]
         target = [*python, "--python-platform", UV_PLATFORMS[request.platform]]
         around = provided.constraints(Path(folder, "provided.txt")) if provided else []
+        if request.constraints:
+            bounds = Path(folder, "constraints.txt")
+            bounds.write_text("\n".join(request.constraints) + "\n", encoding="utf-8")
+            around = [*around, "--constraint", str(bounds)]
         output = ["--format", "pylock.toml", "--output-file", str(solution)]
         done = run_uv(
             ["pip", "compile", "-", *how, *target, *around, *output],
@@ -60,6 +64,8 @@ def solve_pypi(
             raise explain_failed_solve(done.stderr, request, provided, offline=offline)
         solved = tomllib.loads(solution.read_text(encoding="utf-8"))
     packages = [_package(entry, request) for entry in solved.get("packages", [])]
+    for package in packages:
+        _check_hash(package, request)
     return tuple(sorted(packages, key=lambda package: package.name))
 
 
@@ -88,6 +94,17 @@ def _package(entry: dict[str, Any], request: EnvironmentRequest) -> Package:
         url=without_credentials(_wheel_url(wheels[0])),
         sha256=str(sha256),
     )
+
+
+def _check_hash(package: Package, request: EnvironmentRequest) -> None:
+    """`SolveError` for a wheel that is none of those whose hashes the declaration's file gives."""
+    allowed = {each.partition(" ")[2] for each in request.hashes if each.startswith(f"{package.name} ")}
+    if allowed and package.sha256 not in allowed:
+        raise SolveError(
+            f"{package.name} {package.version} is not the file whose hash the declaration gives",
+            why=f"its wheel for {request.platform} has sha256 {package.sha256}",
+            hint="name the hashes of the wheels for every platform that is locked, or none",
+        )
 
 
 def _wheel_url(wheel: dict[str, Any]) -> str:

@@ -6,12 +6,17 @@ import hashlib
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 
 from fpack.errors import DeclarationError, Location
 from fpack.flow.environment import Environment
 from fpack.packager.channels import DEFAULT_CHANNELS, canonical_channels
+from fpack.packager.declared_files import files_python, merge_files, read_files
+from fpack.packager.listing import Listing
 from fpack.packager.matchspec import canonical_specs, spec_channel
+from fpack.packager.own_indexes import OwnIndexes, PypiSettings
 from fpack.packager.platforms import virtual_packages
 from fpack.packager.requirements import canonical_requirements
 
@@ -30,8 +35,9 @@ class EnvironmentRequest:
 
     `python` is "3.12", or "3.12.4" where the user was that exact; `pypi` holds sorted PEP 508 requirements,
     `conda` sorted match specs. Where there are any, Python comes from conda as well, `channels` are asked in
-    their order, and `virtual` is what conda may assume of the machine. No host, user, time or credential is
-    in it.
+    their order, and `virtual` is what conda may assume of the machine. `constraints` bound packages
+    of PyPI that are there for another's sake, `hashes` ("name sha256") the files that one may be; `index` is
+    the one that the declaration names. No host, user, time or credential is in it.
     """
 
     platform: str
@@ -40,6 +46,9 @@ class EnvironmentRequest:
     conda: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     virtual: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    hashes: tuple[str, ...] = ()
+    index: str = ""
 
     @property
     def assumes(self) -> dict[str, str]:
@@ -55,7 +64,14 @@ class EnvironmentRequest:
             "python": self.python,
             "pypi": self.pypi,
         }
-        later = {"conda": self.conda, "channels": self.channels, "virtual": self.virtual}
+        later = {
+            "conda": self.conda,
+            "channels": self.channels,
+            "virtual": self.virtual,
+            "constraints": self.constraints,
+            "hashes": self.hashes,
+            "index": self.index,
+        }
         content |= {name: value for name, value in later.items() if value}
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
@@ -69,16 +85,45 @@ class NamedRequest:
     """An environment to lock, with what people call it.
 
     `name` becomes the lock file's name where the environment has none yet. `steps` are the steps of `flow`
-    that use it.
+    that use it. The files that the environment names are relative to `folder`; `project_channels` are asked
+    where neither it nor a file names one. `index` is what uv is told of the declared one; `project` says the
+    project's own.
     """
 
     name: str
     flow: str
     steps: tuple[str, ...]
     environment: Environment
+    folder: Path = field(default=Path(), compare=False)
+    project_channels: tuple[str, ...] = ()
+    index: str = field(default="", compare=False, repr=False)
+    project: PypiSettings = field(default_factory=PypiSettings)
+
+    @cached_property
+    def listings(self) -> tuple[Listing, ...]:
+        """What the environment's files say, read once."""
+        return read_files(self.environment.files, self.folder)
 
     def on(self, platform: str) -> EnvironmentRequest:
-        return request_for(self.environment, platform=platform)
+        wanted = files_python(self.environment, self.listings)
+        python = canonical_python(wanted, self.environment.where)
+        declared = replace(self.environment, python=wanted)
+        merged, bounds = merge_files(declared, self.listings, platform, python)
+        if not merged.channels:
+            merged = replace(merged, channels=self.project_channels)
+        request = request_for(merged, platform=platform)
+        return replace(request, constraints=bounds.constraints, hashes=bounds.hashes, index=declared.index)
+
+    @property
+    def own_indexes(self) -> OwnIndexes:
+        """The indexes that this environment adds to the user's own, credentials and all."""
+        return OwnIndexes(self.index, self.listings, self.project)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel that is declared, in the user's own words."""
+        files = (channel for listing in self.listings for channel in listing.channels)
+        return (*self.environment.channels, *files, *self.project_channels)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -67,7 +67,10 @@ class _Parser:
         if name in ("-r", "--requirement", "-c", "--constraint"):
             self._include(value, file, number, is_constraint=is_constraint or name in ("-c", "--constraint"))
         elif name in _INDEXES:
-            self.indexes.setdefault(_INDEXES[name], []).append(self._expanded(value, file, number))
+            place = self._expanded(value, file, number)
+            if name in ("-f", "--find-links") and "://" not in place:
+                place = str((file.parent / place).absolute())
+            self.indexes.setdefault(_INDEXES[name], []).append(place)
         elif name in ("-e", "--editable"):
             raise from_elsewhere(file, number, "an editable package")
         elif name == "--pre":

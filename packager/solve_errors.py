@@ -82,7 +82,7 @@ def _conflict_with_conda(cause: str, provided: Provided) -> SolveError | None:
         f"{name} {provided.versions[name]} comes from @conda in step `{provided.step}`, "
         f"and what @pypi asks for does not go with it",
         why=told,
-        hint=f"ask in @conda for a {name} that suits both, or loosen what @pypi asks for",
+        hint=f"ask in @conda for a version of {name} that suits both, or loosen what @pypi asks for",
     )
 
 

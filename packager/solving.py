@@ -16,6 +16,7 @@ from fpack.errors import FpackError
 from fpack.events import Emit, Event
 from fpack.packager.channels import CondaSettings, channel_access
 from fpack.packager.indexes import Indexes, user_indexes
+from fpack.packager.lockdiff import assumes_otherwise
 from fpack.packager.lockfile import Manager, Package
 from fpack.packager.lockwork import LockWork
 from fpack.packager.pypi import solve_pypi
@@ -57,6 +58,10 @@ class _Task:
     provided: Provided | None = None
     seconds: float = 0.0
 
+    @property
+    def is_for_another_machine(self) -> bool:
+        return self.work.old is not None and assumes_otherwise(self.work.old, self.request)
+
     def pins(self, manager: Manager) -> _Packages:
         pins = self.work.pins.get(self.request.platform, ())
         return tuple(package for package in pins if package.manager == manager)
@@ -90,7 +95,8 @@ def solve_all(work: Sequence[LockWork], options: SolveOptions, emit: Emit) -> li
         started: dict[Future[tuple[list[_Packages], float]], list[_Task]] = {}
 
         def start(group: list[_Task]) -> None:
-            started[pool.submit(_solve_pypi, group, indexes, options.offline)] = group
+            own = group[0].work.place.lead.own_indexes.over(indexes)
+            started[pool.submit(_solve_pypi, group, own, options.offline)] = group
 
         for task in tasks:
             if not task.request.conda:
@@ -126,9 +132,14 @@ def _solve_conda(tasks: Sequence[_Task], options: SolveOptions) -> Iterator[tupl
     from fpack.packager.conda import CondaWork, solve_conda
 
     requests = [request for task in tasks for request in task.work.place.requests]
-    declared = [channel for request in requests for channel in request.environment.channels]
+    declared = [channel for request in requests for channel in request.channels]
     outcomes = solve_conda(
-        [CondaWork(task.request, task.pins("conda"), options.folder) for task in tasks],
+        [
+            CondaWork(
+                task.request, task.pins("conda"), options.folder, other_builds=task.is_for_another_machine
+            )
+            for task in tasks
+        ],
         access=channel_access([*declared, *options.conda.channels], options.conda),
         cache=options.cache,
         offline=options.offline,
@@ -153,7 +164,7 @@ def _alike(tasks: Sequence[_Task]) -> list[list[_Task]]:
     groups: dict[object, list[_Task]] = {}
     for task in tasks:
         request, pins = task.request, task.pins("pip")
-        alone = request.pypi != runtime
+        alone = request.pypi != runtime or bool(request.constraints or request.hashes or request.index)
         groups.setdefault(id(task) if alone else (request.platform, request.python, pins), []).append(task)
     return list(groups.values())
 

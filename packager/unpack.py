@@ -27,14 +27,15 @@ _WRITERS = 4
 
 @dataclass(frozen=True)
 class Target:
-    """What wheels are unpacked for: Python "3.12", and the absolute path at which its interpreter will be."""
+    """What wheels are unpacked for.
+
+    `python` is its version ("3.12"), `interpreter` the absolute path at which it will be, `site_packages`
+    where its packages are, from the prefix.
+    """
 
     python: str
     interpreter: str
-
-    @property
-    def site_packages(self) -> str:
-        return f"lib/python{self.python}/site-packages"
+    site_packages: str
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,24 @@ def unpack(wheels: Sequence[Wheel], folder: Path, target: Target, claims: Claims
     """
     planned = [(wheel, wheel_entries(wheel, target)) for wheel in wheels]
     kept = [(wheel, [entry for entry in found if _claim(claims, wheel, entry)]) for wheel, found in planned]
-    _make_folders(folder, {posixpath.dirname(entry.path) for _, entries in kept for entry in entries})
+    make_folders(folder, {posixpath.dirname(entry.path) for _, entries in kept for entry in entries})
     each([partial(_write, wheel, entries, folder) for wheel, entries in kept], workers=_WRITERS)
+
+
+def make_folders(folder: Path, paths: Iterable[str]) -> None:
+    """Make these folders below `folder`, each open to all for reading."""
+    known = {""}
+    for path in sorted(paths):
+        missing = []
+        while path not in known:
+            known.add(path)
+            missing.append(path)
+            path = posixpath.dirname(path)
+        for each_path in reversed(missing):
+            made = folder / each_path
+            if not made.is_dir():
+                made.mkdir()
+                made.chmod(0o755)
 
 
 def _entries(wheel: Wheel, target: Target) -> list[Entry]:
@@ -131,22 +148,6 @@ def _claim(claims: Claims, wheel: Wheel, entry: Entry) -> bool:
         content = entry.content
         digest = row_of("", content if isinstance(content, bytes) else content.read()).digest
     return claims.take(entry.path, wheel.package, digest)
-
-
-def _make_folders(folder: Path, paths: Iterable[str]) -> None:
-    """Make these folders below `folder`, each open to all for reading."""
-    known = {""}
-    for path in sorted(paths):
-        missing = []
-        while path not in known:
-            known.add(path)
-            missing.append(path)
-            path = posixpath.dirname(path)
-        for each_path in reversed(missing):
-            made = folder / each_path
-            if not made.is_dir():
-                made.mkdir()
-                made.chmod(0o755)
 
 
 def _write(wheel: Wheel, entries: Sequence[Entry], folder: Path) -> None:

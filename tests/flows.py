@@ -73,6 +73,22 @@ class Desk:
         """Run the fpack command here, to its end."""
         return self.run(*FPACK, *arguments, **variables)
 
+    def shown(self) -> dict[str, Any]:
+        """What `show` says of flow.py, which it has to be able to read."""
+        outcome = self.fpack("show", "flow.py", "--json")
+        assert outcome.code == 0, outcome
+        found: dict[str, Any] = json.loads(outcome.out)
+        return found
+
+    def refusal(self, file: str = "flow.py") -> str:
+        """What `check` says of a file that cannot be loaded: never a traceback."""
+        outcome = self.fpack("check", file)
+        assert (outcome.code, outcome.out) == (3, ""), outcome
+        assert "fpack itself failed" not in outcome.err
+        assert "Traceback" not in outcome.err
+        assert "hint: " in outcome.err
+        return outcome.err
+
     def launch(self, *arguments: str, **variables: str) -> Outcome:
         """Launch flow.py and read its events; it has to end well."""
         outcome = self.fpack("launch", "flow.py", "--json", *arguments, **variables)

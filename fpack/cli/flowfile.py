@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from fpack.cli import launch as launch_module
-from fpack.cli.main import SETTINGS, run
+from fpack.cli.main import SETTINGS, leave, run
 
 WITH_FLOW = {"run": "launch", "resume": "resume", "show": "show", "check": "check", "lock": "lock"}
 """The commands of a flow file, and the fpack commands that they are with that file as FLOW."""
@@ -33,4 +33,4 @@ def main() -> NoReturn:
     module = launch_module if name == "run" else importlib.import_module(f"fpack.cli.{WITH_FLOW[name]}")
     command: click.Command = module.command
     command.context_settings = {**SETTINGS, **command.context_settings}
-    sys.exit(run(command, [file, *rest], name=f"python {file} {name}"))
+    leave(run(command, [file, *rest], name=f"python {file} {name}"))

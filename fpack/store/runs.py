@@ -20,12 +20,18 @@ class Runs:
     def __init__(self, root: Root) -> None:
         self.root = root
 
-    def begin(self, record: RunRecord) -> RunRecord:
-        """Write down a new run, under the next free number; two launchers never get the same one."""
+    def begin(self, record: RunRecord, first: Sequence[Wave | Adoption] = ()) -> RunRecord:
+        """Write down a new run, under the next free number; two launchers never get the same one.
+
+        The `first` entries of its journal are there before the run is: were it to exist with only some of the
+        tasks that it takes over, whoever goes on from it would do the others again.
+        """
         number = self._newest() + 1
         while not self.root.create(keys.claim_key(number), record.flow.encode()):
             number += 1
         begun = dataclasses.replace(record, run=str(number))
+        for place, entry in enumerate(first, 1):
+            self.add_wave(record.flow, begun.run, place, entry)
         self._create(keys.run_key(record.flow, begun.run), begun.to_json())
         # Only saves the next launcher from listing every number that there ever was.
         self.root.put("runs/newest", str(number).encode())

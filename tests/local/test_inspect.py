@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import pytest
 from flows import Desk
@@ -18,144 +17,6 @@ STEPS = """
             def end(self):
                 pass
 """
-
-
-def show(desk: Desk, *options: str) -> dict[str, Any]:
-    outcome = desk.fpack("show", "flow.py", "--json", *options)
-    assert outcome.code == 0, outcome
-    found: dict[str, Any] = json.loads(outcome.out)
-    return found
-
-
-def refusal(desk: Desk, file: str = "flow.py") -> str:
-    """What `check` says of a file that cannot be loaded; never a traceback of fpack's."""
-    outcome = desk.fpack("check", file)
-    assert outcome.code == 3, outcome
-    assert outcome.out == ""
-    assert "fpack itself failed" not in outcome.err
-    assert "Traceback" not in outcome.err
-    assert "hint: " in outcome.err
-    return outcome.err
-
-
-def test_missing_modules_are_stood_in_for(desk: Desk) -> None:
-    """What a machine lacks can be imported, named, called, subclassed, decorated with and set, in the usual ways."""
-    desk.write(
-        """
-        import dataclasses, typing
-        import notorch
-        import notorch.nn.functional as F
-        import nomatplotlib.pyplot as plt
-        from notorch import nn, Tensor
-        from notorch.utils.data import DataLoader, Dataset
-        from nojax import *
-
-        try:
-            import nocupy as xp
-        except ImportError:
-            xp = None
-        assert xp is None, "a guarded import gets the truth"
-
-        notorch.manual_seed(7)
-        notorch.backends.cudnn.benchmark = True
-        plt.rcParams["figure.dpi"] = 100
-        del plt.rcParams["axes.grid"]
-        layer = nn.Linear(2, 3)
-
-        class Net(nn.Module):
-            def forward(self, x: Tensor | None) -> typing.Optional[Tensor]:
-                return F.relu(x)
-
-        class Data(Dataset[int], typing.Generic[typing.TypeVar("T")]):
-            pass
-
-        @dataclasses.dataclass
-        class Config:
-            loss: nn.Module = nn.MSELoss()
-            sizes: list[Tensor] = dataclasses.field(default_factory=list)
-
-        @notorch.jit.script
-        def plain(x):
-            return x
-
-        @notorch.compile(mode="fast")
-        def options(x):
-            return x
-
-        with notorch.no_grad():
-            pass
-
-        class Train(FlowSpec):
-            @notorch.no_grad()
-            @step
-            def start(self):
-                self.net = Net()
-                self.next(self.end)
-
-            @step
-            def end(self):
-                pass
-        """
-    )
-    data = show(desk)
-    assert [one["name"] for one in data["steps"]] == ["start", "end"]
-    assert data["stand_ins"] == ["notorch", "nomatplotlib", "nojax"]
-    said = desk.fpack("check", "flow.py", "-v")
-    assert "Not installed here, stood in for: notorch, nomatplotlib, nojax" in said.err
-    assert "stood in" not in desk.fpack("check", "flow.py").err
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        'DEVICE = "cuda" if notorch.cuda.is_available() else "cpu"',
-        "HALF = notorch.cuda.device_count() / 2",
-        "for name in notorch.names():\n            print(name)",
-        "assert notorch.version.cuda >= '12'",
-        "print(notorch.__version__)",
-        "SIZE = int(notorch.get_num_threads())",
-        "import os\n        os.path.join(notorch.hub.dir, 'x')",
-    ],
-)
-def test_code_that_needs_the_value_is_refused(desk: Desk, line: str) -> None:
-    """What computes with a missing module while the file is imported is told so, on its line."""
-    desk.write(f"""
-        import notorch
-        {line}
-
-        class Train(FlowSpec):
-{STEPS}
-    """)
-    said = refusal(desk)
-    where = 5 if "\n" in line and not line.startswith("for") else 4
-    assert f"(flow.py:{where})" in said
-    assert "notorch is not installed here" in said or "`notorch` is not installed here" in said
-    assert "use notorch inside the steps" in said
-
-
-def test_libraries_get_the_truth(desk: Desk) -> None:
-    """Only the user's own files see stand-ins: a library asks in its own way whether another one is there."""
-    library = desk.folder / ".venv" / "lib" / "python3" / "site-packages"
-    library.mkdir(parents=True)
-    (library / "somelib.py").write_text(
-        "import importlib, importlib.util\n"
-        "def optional(name):\n    return importlib.import_module(name)\n"
-        "try:\n    HAS = optional('notorch') is not None\nexcept ImportError:\n    HAS = False\n"
-    )
-    desk.write(f"""
-        import importlib.util
-        import somelib
-        assert somelib.HAS is False
-        assert importlib.util.find_spec("notorch") is None
-        from mine import Net
-
-        class Train(FlowSpec):
-{STEPS}
-    """)
-    (desk.folder / "mine.py").write_text("import notorch\nclass Net(notorch.Module): pass\n")
-    outcome = desk.fpack("show", "flow.py", "--json", PYTHONPATH=str(library))
-    assert outcome.code == 0, outcome
-    assert json.loads(outcome.out)["stand_ins"] == ["notorch"]
 
 
 NEIGHBOURS = [
@@ -176,7 +37,7 @@ def test_neighbours_break_nothing(desk: Desk) -> None:
         class Train(FlowSpec):
 {STEPS}
     """)
-    assert len(show(desk)["steps"]) == 2
+    assert len(desk.shown()["steps"]) == 2
     desk.launch()
     desk.launch(FPACK_START="exec")
     assert desk.fpack("logs", "1").code == 0
@@ -190,7 +51,7 @@ def test_a_shadow_of_fpack_is_refused(desk: Desk, shadow: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("raise SystemExit('imported')\n")
     desk.write(f"class Train(FlowSpec):{STEPS}")
-    said = refusal(desk)
+    said = desk.refusal()
     assert f"{shadow} beside the flow hides fpack itself" in said
     assert f"hint: rename {shadow}" in said
 
@@ -226,7 +87,7 @@ def test_a_shadow_of_fpack_is_refused(desk: Desk, shadow: str) -> None:
 def test_files_that_cannot_be_loaded(desk: Desk, text: str, said: list[str]) -> None:
     """A file that is no Python, raises, exits, or holds no flow or two is told with its line."""
     (desk.folder / "flow.py").write_bytes(b"from fpack import *\n" + text.encode("utf-8", "surrogateescape"))
-    message = refusal(desk)
+    message = desk.refusal()
     for part in said:
         assert part in message
 
@@ -234,11 +95,11 @@ def test_files_that_cannot_be_loaded(desk: Desk, text: str, said: list[str]) -> 
 def test_paths_that_are_no_flow(desk: Desk) -> None:
     """A missing file is told with the one that was meant; a folder and a text file are told to be no Python."""
     desk.write(f"class Train(FlowSpec):{STEPS}", "train.py")
-    assert "there is no file trian.py" in refusal(desk, "trian.py")
-    assert "did you mean train.py?" in refusal(desk, "trian.py")
+    assert "there is no file trian.py" in desk.refusal("trian.py")
+    assert "did you mean train.py?" in desk.refusal("trian.py")
     (desk.folder / "notes.txt").write_text("x")
-    assert "notes.txt is no Python file" in refusal(desk, "notes.txt")
-    assert ". is no Python file" in refusal(desk, ".")
+    assert "notes.txt is no Python file" in desk.refusal("notes.txt")
+    assert ". is no Python file" in desk.refusal(".")
 
 
 def test_a_loud_and_clinging_file(desk: Desk) -> None:
@@ -255,7 +116,7 @@ def test_a_loud_and_clinging_file(desk: Desk) -> None:
 {STEPS}
     """)
     try:
-        assert len(show(desk)["steps"]) == 2
+        assert len(desk.shown()["steps"]) == 2
     finally:
         desk.run("sh", "-c", "kill $(cat child.pid)")
 
@@ -279,7 +140,7 @@ def test_a_flow_from_another_file(desk: Desk) -> None:
     desk.launch()
     assert desk.artifacts("1")["end"] == [{"x": 1}]
     desk.write("from basis import Base\nclass Train(Base):\n    pass\n")
-    said = refusal(desk)
+    said = desk.refusal()
     assert "step `start` goes on to `middle`, which is no step (basis.py:4)" in said
 
 

@@ -49,6 +49,9 @@ def test_every_field_enters_the_id() -> None:
         "conda": ("numpy ==3",),
         "channels": ("conda-forge",),
         "virtual": ("__glibc=2.28=0",),
+        "constraints": ("numpy<2",),
+        "hashes": (f"numpy {'0' * 64}",),
+        "index": "corp",
     }
     assert others.keys() == {field.name for field in dataclasses.fields(request)}
     for field, value in others.items():
