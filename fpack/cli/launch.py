@@ -30,16 +30,7 @@ lists them). Prints the run, `Flow/7`, on stdout; all else is on stderr.
 @click.option("--step", metavar="STEP", help="Run this step alone.")
 @click.option("--from", "origin", metavar="RUN", help="With --step: the run whose results it takes.")
 @click.option("--param", "named", multiple=True, metavar="NAME=VALUE", help="A parameter, whatever its name.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on the run.")
-@click.option(
-    "--max-workers", type=click.IntRange(min=1), metavar="N", help="Tasks at once  [default: cores]"
-)
-@options.frozen_option
-@options.offline_option
-@options.root_option
-@options.json_option
-@options.quiet_option
-@options.verbose_option
+@options.run_options
 @click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="[FLOW] [--NAME VALUE]...")
 def command(
     step: str | None,

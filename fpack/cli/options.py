@@ -22,6 +22,29 @@ root_option = click.option("--root", metavar="ROOT", help="The store: a folder o
 flow_argument = click.argument("flow", required=False, metavar="[FLOW]")
 
 
+def run_options(command: Command) -> Command:
+    """The options of every command that begins a run, in the order in which its help lists them."""
+    for option in reversed(
+        (
+            click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on the run."),
+            click.option(
+                "--max-workers",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="Tasks at once  [default: cores]",
+            ),
+            frozen_option,
+            offline_option,
+            root_option,
+            json_option,
+            quiet_option,
+            verbose_option,
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def project_for(flow: str | None, root: str | None = None) -> Project:
     """The project around the flow file, or around the folder where the command was given."""
     variables = {

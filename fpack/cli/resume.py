@@ -24,16 +24,7 @@ parameters are kept. Only what is not done is run.
 @options.flow_argument
 @click.option("--run", "origin", metavar="RUN", help="The run to go on from  [default: the latest]")
 @click.option("--step", metavar="STEP", help="Run this step and all after it, even if done.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on the run.")
-@click.option(
-    "--max-workers", type=click.IntRange(min=1), metavar="N", help="Tasks at once  [default: cores]"
-)
-@options.frozen_option
-@options.offline_option
-@options.root_option
-@options.json_option
-@options.quiet_option
-@options.verbose_option
+@options.run_options
 def command(
     flow: str | None,
     origin: str | None,
