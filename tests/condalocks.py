@@ -54,9 +54,7 @@ class CondaLocks:
         }
         return lock_environments(requests, self.folder, **{**defaults, **options})
 
-    def locked(
-        self, conda: dict[str, str], pypi: dict[str, str] | None = None, **how: object
-    ) -> list[Package]:
+    def locked(self, conda: dict[str, str], pypi: dict[str, str] | None = None, **how: Any) -> list[Package]:
         """The packages of one step on linux-64."""
         options: dict[str, Any] = {name: how.pop(name) for name in ("upgrade", "offline") if name in how}
         request = self.request("train", conda, pypi, **how)

@@ -86,8 +86,8 @@ def holds_secret(url: str) -> bool:
     parts = urlsplit(url)
     user, _, _ = parts.netloc.rpartition("@")
     token = re.match(r"/t/([^/]+)", parts.path) if parts.netloc else None
-    secrets = [user, token.group(1) if token else ""]
-    return any(_VARIABLE.sub("", secret).strip(":") for secret in secrets)
+    secrets = [user.partition(":")[2] or user, token.group(1) if token else ""]
+    return any(_VARIABLE.sub("", secret) for secret in secrets)
 
 
 def _put_over(packages: dict[str, str], others: Mapping[str, str]) -> None:
