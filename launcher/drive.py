@@ -71,18 +71,17 @@ class Drive:
             self._entries += 1
             self._take(entry)
         killed_at: float | None = None
-        asked = 0
         while self._waiting or self._running:
             if self.stopping.wish == 0 and not self.failed:
                 self._submit()
             else:
                 self._waiting.clear()
-                if asked == 0:
+                if killed_at is None:
                     self.backend.stop(force=False)
-                    asked, killed_at = 1, self.clock() + GRACE
+                    killed_at = self.clock() + GRACE
                     if self._running:
                         self._say("run.stopping", f"Stopping {len(self._running)} running task(s)")
-                elif self.stopping.wish > 1 or (killed_at is not None and self.clock() > killed_at):
+                elif self.stopping.wish > 1 or self.clock() > killed_at:
                     self.backend.stop(force=True)
             for event in self.backend.wait(0.25):
                 self._hear(event)

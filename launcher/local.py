@@ -124,7 +124,7 @@ class LocalBackend:
             task.pid = pid
             self._by_pid[pid] = order.key
             limit = self._steps[order.key.step]["timeout"]
-            if limit is not None and order.key.step:
+            if limit is not None:
                 task.deadline = time.monotonic() + limit + GRACE
             events.append(Began(order.key, f"pid {pid}"))
         for pid, status in ended:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from fpack.errors import DeclarationError, DeclarationErrors
 from fpack.events import Emit
@@ -26,14 +27,18 @@ LOCK_FOLDER = "fpack.locks"
 
 def project_settings(graph: FlowGraph) -> CondaSettings:
     """What the project around the flow says of conda."""
-    project = find_project(Path(graph.file).absolute().parent, os.environ)
-    return conda_settings(project.settings, project.folder / "pyproject.toml")
+    return conda_settings(*_tables(graph))
 
 
 def pypi_project(graph: FlowGraph) -> PypiSettings:
     """What the project around the flow says of package indexes."""
+    return pypi_settings(*_tables(graph))
+
+
+def _tables(graph: FlowGraph) -> tuple[Mapping[str, Any], Path]:
+    """`[tool.fpack]` of the project around the flow, and the file that it stands in."""
     project = find_project(Path(graph.file).absolute().parent, os.environ)
-    return pypi_settings(project.settings, project.folder / "pyproject.toml")
+    return project.settings, project.folder / "pyproject.toml"
 
 
 def named_requests(graph: FlowGraph, steps: Collection[str] | None = None) -> list[NamedRequest]:
@@ -43,12 +48,14 @@ def named_requests(graph: FlowGraph, steps: Collection[str] | None = None) -> li
         if step.environment is not None and (steps is None or step.name in steps):
             content = json.dumps({**step.environment.to_json(), "where": None}, sort_keys=True)
             groups.setdefault(content, []).append(step.name)
-    requests = []
     pypi = pypi_project(graph) if groups else PypiSettings()
+    channels: tuple[str, ...] = ()
+    requests = []
     for names in groups.values():
         environment = graph.steps[names[0]].environment
         assert environment is not None
-        channels = project_settings(graph).channels if environment.uses_conda else ()
+        if environment.uses_conda and not channels:
+            channels = project_settings(graph).channels
         requests.append(
             NamedRequest(
                 f"{graph.name}-{names[0]}",
@@ -56,7 +63,7 @@ def named_requests(graph: FlowGraph, steps: Collection[str] | None = None) -> li
                 tuple(names),
                 environment,
                 folder=Path(graph.file).absolute().parent,
-                project_channels=channels,
+                project_channels=channels if environment.uses_conda else (),
                 index=declared_url(environment.index, graph.secret_urls, pypi, environment.where),
                 project=pypi,
             )
@@ -64,16 +71,18 @@ def named_requests(graph: FlowGraph, steps: Collection[str] | None = None) -> li
     return requests
 
 
-def check_requests(graph: FlowGraph) -> None:
-    """DeclarationErrors for every environment that is declared in a way that no solver could read."""
+def check_requests(graph: FlowGraph) -> list[NamedRequest]:
+    """The requests of the whole flow; DeclarationErrors for all that are declared as no solver could read."""
+    requests = named_requests(graph)
     errors: list[DeclarationError] = []
-    for request in named_requests(graph):
+    for request in requests:
         try:
             request.on(host_platform())
         except DeclarationError as error:
             errors.append(error)
     if errors:
         raise DeclarationErrors(graph.file, errors)
+    return requests
 
 
 def lock_flow(
@@ -87,8 +96,8 @@ def lock_flow(
     emit: Emit,
 ) -> dict[str, LockedEnvironment]:
     """The lock of each step that has an environment, by the step's name; solved where need be."""
-    check_requests(graph)
-    requests = named_requests(graph, steps)
+    checked = check_requests(graph)
+    requests = checked if steps is None else named_requests(graph, steps)
     folder = Path(graph.file).parent / LOCK_FOLDER
     conda = project_settings(graph) if any(each.environment.uses_conda for each in requests) else None
     locked = lock_environments(
